@@ -1,0 +1,149 @@
+"""docker-compose.yml held to its promises: pinned, checked, bounded, on loopback, hardened or with a reason why not."""
+
+import json
+import os
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+PROFILES = sorted({name for names in re.findall(r"profiles: \[(.+?)\]", TEXT) for name in names.split(", ")})
+ONE_SHOTS = {"init", "elasticsearch-setup", "kibana-setup"}
+
+# Every departure from the common block, counted: a new one has to be added here and to carry its reason in the file.
+WRITABLE = {"logstash", "kibana"} & set(re.findall(r"^  (\S+):$", TEXT, re.MULTILINE))
+EXTRA_CAPABILITIES = {
+    "init": {"CHOWN", "DAC_OVERRIDE", "FOWNER"},
+    "postgres": {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"},
+    "portal": {"NET_BIND_SERVICE"},
+}
+ROOT_USERS = {"init", "postgres"}  # the second drops to its own user by itself
+
+
+def config(*profiles: str) -> dict[str, Any]:
+    """The file as compose resolves it with these profiles on."""
+    flags = [flag for profile in profiles for flag in ("--profile", profile)]
+    done = subprocess.run(
+        ["docker", "compose", "-f", "docker-compose.yml", *flags, "config", "--format", "json"],
+        cwd=ROOT,
+        env={**os.environ, "REGISTRY": "", "COMPOSE_PROFILES": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+@cache
+def services() -> dict[str, Any]:
+    """All services of all profiles."""
+    result: dict[str, Any] = config(*PROFILES)["services"]
+    return result
+
+
+NAMES = re.findall(r"^  ([a-z][a-z0-9-]*):$", TEXT.split("\nservices:\n")[1].split("\nnetworks:\n")[0], re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "profiles", [[], *[[name] for name in PROFILES], PROFILES], ids=lambda p: "+".join(p) or "none"
+)
+def test_each_profile_is_valid(profiles: list[str]) -> None:
+    assert config(*profiles)["services"]
+
+
+def test_the_list_of_services_is_whole() -> None:
+    assert set(NAMES) == set(services())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_image_is_pinned(name: str) -> None:
+    image = services()[name]["image"]
+    assert re.search(r":v?\d+(\.\d+)+(-\w+)?$", image), f"{name}: {image} is not pinned to a version"
+    raw = re.search(rf"^  {name}:\n(?:    .*\n)*?    image: (\S+)", TEXT, re.MULTILINE)
+    if raw and not raw[1].startswith("ecommerce-observability/"):
+        assert raw[1].startswith("${REGISTRY-}"), f"{name}: a mirror must be able to serve it"
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ONE_SHOTS])
+def test_health_is_checked_from_inside(name: str) -> None:
+    service = services()[name]
+    test = " ".join(service["healthcheck"]["test"])
+    assert "localhost" not in test, f"{name}: localhost may be ::1, where it does not listen"
+    assert service["restart"] == "unless-stopped"
+
+
+@pytest.mark.parametrize("name", sorted(ONE_SHOTS & set(NAMES)))
+def test_one_shots_are_waited_for(name: str) -> None:
+    assert services()[name]["restart"] in {"no", "on-failure"}
+    waiting = [
+        other
+        for other, service in services().items()
+        if service.get("depends_on", {}).get(name, {}).get("condition") == "service_completed_successfully"
+    ]
+    assert waiting, f"{name}: with nothing waiting for it, `docker compose up --wait` calls its end a failure"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_resources_are_bounded(name: str) -> None:
+    service = services()[name]
+    assert int(service["mem_limit"]) > 0
+    assert 0 < service["pids_limit"] <= 4096
+    assert service["logging"]["options"] == {"max-size": "5m", "max-file": "3"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ports_are_on_loopback_and_changeable(name: str) -> None:
+    for port in services()[name].get("ports", []):
+        assert port["host_ip"] == "127.0.0.1", f"{name}: {port} is open to the network"
+    for line in re.findall(r'"(127\.0\.0\.1:[^"]+)"', TEXT):
+        assert re.fullmatch(r"127\.0\.0\.1:\$\{[A-Z_]+_PORT:-\d+\}:\d+", line), f"{line}: no variable changes it"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hardening(name: str) -> None:
+    service = services()[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert set(service.get("cap_add", [])) == EXTRA_CAPABILITIES.get(name, set())
+    assert bool(service.get("read_only")) == (name not in WRITABLE)
+    assert not service.get("privileged")
+    assert (service.get("user", "").split(":")[0] == "0") <= (name in ROOT_USERS)
+
+
+@pytest.mark.parametrize("setting", ["cap_add: [", "read_only: false"])
+def test_each_exception_says_why(setting: str) -> None:
+    bare = [line for line in TEXT.splitlines() if setting in line and "#" not in line]
+    assert not bare, f"without a reason: {bare}"
+
+
+def test_nothing_is_reached_through_the_host() -> None:
+    for name, service in services().items():
+        assert service.get("network_mode") in {None, "none"}, name
+        assert service.get("network_mode") or service["networks"], name
+        sources = [volume["source"] for volume in service.get("volumes", []) if volume["type"] == "bind"]
+        assert not [source for source in sources if source.endswith("docker.sock")], name
+
+
+def test_before_make_up_it_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "docker-compose.yml").write_text(TEXT, encoding="utf-8")
+    environment = {name: value for name, value in os.environ.items() if name != "REGISTRY"}
+    done = subprocess.run(
+        ["docker", "compose", "up", "--detach"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert 'run "make up" once' in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
