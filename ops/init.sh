@@ -27,3 +27,5 @@ done
 # Written by the Python services, read by the log shipper.
 chown 10001:10001 /volumes/logs
 chmod 755 /volumes/logs
+# The edge's certificates.
+chown 65534:65534 /volumes/edge
