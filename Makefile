@@ -1,0 +1,38 @@
+# The front door. Each target is a verb of `python3 -m ops`, which needs nothing but Python 3.11; see ops/.
+# Kept to what GNU make 3.81 (macOS) understands.
+
+PYTHON ?= python3
+OPS = @command -v $(PYTHON) >/dev/null 2>&1 || { \
+	echo "make: no '$(PYTHON)' on the PATH: install Python 3.11 or newer, or name one: make $@ PYTHON=/path/to/python3" >&2; exit 1; }; \
+	exec $(PYTHON) -m ops
+
+.PHONY: help up down clean images urls doctor test check
+.DEFAULT_GOAL := help
+
+help: ## List these targets
+	@echo "make TARGET [VARIABLE=value]"; echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
+
+up: ## Bring everything up, follow one order through it, say where to look (LIGHT=1: no Logstash, no Kibana)
+	$(OPS) up
+
+down: ## Stop everything; data and passwords stay
+	$(OPS) down
+
+clean: ## Stop everything and remove its data (asks first; YES=1 does not)
+	$(OPS) clean
+
+images: ## Build or pull every image that `make up` needs
+	$(OPS) images
+
+urls: ## Say what is where, and where its password is
+	$(OPS) urls
+
+doctor: ## Check this machine and the stack on it, with a remedy for each finding
+	$(OPS) doctor
+
+test: ## Run every test, with all set-up done for you (PYTEST_ARGS="-k name")
+	$(OPS) test
+
+check: ## Lint, types and unit tests: no Docker, about a minute
+	$(OPS) check
