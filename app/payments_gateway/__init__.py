@@ -1,0 +1,1 @@
+"""A stand-in payment provider: a second process, with times and refusals like a real one's."""

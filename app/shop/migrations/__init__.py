@@ -1,0 +1,1 @@
+"""The database's history: one file a change, applied at start by shop.start."""

@@ -1,0 +1,1 @@
+"""Orders, from stock reserved to goods received."""
