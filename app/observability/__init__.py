@@ -1,13 +1,13 @@
 """Metrics, logs, traces and faults for a FastAPI service: one call to install, one to start, one to stop.
 
-    app = FastAPI(lifespan=lifespan)
+    app = FastAPI()
     observability.install(app, service="ecommerce-api")
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        observability.start(service="ecommerce-api")
-        yield
-        await asyncio.to_thread(observability.shutdown)
+and around the application's life, in its lifespan or in `__main__`:
+
+    observability.start(service="ecommerce-api")
+    …
+    await asyncio.to_thread(observability.shutdown)
 
 The package knows nothing of the service it watches.
 """

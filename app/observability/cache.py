@@ -1,47 +1,114 @@
-"""What a cache records, whatever it is made of."""
+"""What a cache records, whatever it is made of, and client spans for Redis."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from time import perf_counter
+from typing import Any
 
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+
+from observability.metrics import cache as series
+from observability.metrics.reading import ratio, total
+from observability.traces import errors
+from observability.traces.state import state
 
 
 class CacheRecorder:
     """The instruments of one cache; `cache_type` (`redis`, `memory`) is their label.
 
-        async def get(self, key: str) -> bytes | None:
-            with self._recorder.operation("get"):
-                value = await self._redis.get(key)
-            self._recorder.lookup(hit=value is not None)
-            return value
+    async def get(self, key: str) -> bytes | None:
+        with self._recorder.operation("get"):
+            value = await self._redis.get(key)
+        self._recorder.lookup(hit=value is not None)
+        return value
     """
 
     def __init__(self, cache_type: str) -> None:
-        raise NotImplementedError(cache_type)
+        self.cache_type = cache_type
+        self._hits = series.hits.labels(cache_type)
+        self._misses = series.misses.labels(cache_type)
+        self._evictions = series.evictions.labels(cache_type)
 
     @contextmanager
     def operation(self, name: str) -> Iterator[None]:
         """Time one operation (`get`, `set`, `delete`, …) in cache_operation_duration_seconds; errors count too."""
-        raise NotImplementedError(name)
+        started = perf_counter()
+        try:
+            yield
+        finally:
+            series.operation_duration.labels(name, self.cache_type).observe(perf_counter() - started)
 
     def lookup(self, *, hit: bool) -> None:
         """Count one read that found its key, or did not."""
-        raise NotImplementedError(hit)
+        (self._hits if hit else self._misses).inc()
 
     def evicted(self, count: int = 1) -> None:
         """Count entries that were pushed out to make room."""
-        raise NotImplementedError(count)
+        self._evictions.inc(count)
 
     def watch(self, used: Callable[[], float], capacity: Callable[[], float]) -> None:
         """Read fill and limit (any one unit) from these at each scrape, for the utilization."""
-        raise NotImplementedError(used, capacity)
+        series.used.labels(self.cache_type).set_function(used)
+        series.capacity.labels(self.cache_type).set_function(capacity)
 
 
 def hit_rate(cache_type: str | None = None) -> float | None:
     """Return hits over lookups (0..1) of this process, of one cache or of all; None before the first lookup."""
-    raise NotImplementedError(cache_type)
+
+    def where(labels: dict[str, str]) -> bool:
+        return cache_type in {None, labels["cache_type"]}
+
+    hits = total(series.hits, where=where)
+    return ratio(hits, hits + total(series.misses, where=where))
 
 
 def instrument_redis(client: Redis) -> None:
-    """Give each command of `client` a client span (db.system.name=redis, db.operation.name; never keys or values)."""
-    raise NotImplementedError(client)
+    """Give each command of `client` a client span (db.system.name=redis, db.operation.name; never keys or values).
+
+    Commands outside of any trace get none; a pipeline is one span.
+    """
+    settings = client.connection_pool.connection_kwargs
+    attributes: dict[str, str | int] = {"db.system.name": "redis", "db.namespace": str(settings.get("db", 0))}
+    if "host" in settings:
+        attributes |= {"server.address": settings["host"], "server.port": settings.get("port", 6379)}
+    execute: Callable[..., Awaitable[Any]] = client.execute_command
+    make_pipeline: Callable[..., Pipeline] = client.pipeline
+
+    async def execute_command(*args: Any, **options: Any) -> Any:
+        with _span(str(args[0]).upper(), attributes):
+            return await execute(*args, **options)
+
+    def pipeline(*args: Any, **options: Any) -> Pipeline:
+        made = make_pipeline(*args, **options)
+        run = made.execute
+
+        async def execute_pipeline(*, raise_on_error: bool = True) -> list[Any]:
+            size: dict[str, str | int] = {"db.operation.batch.size": len(made)} if len(made) > 1 else {}
+            with _span("PIPELINE", attributes | size):
+                return await run(raise_on_error)
+
+        made.execute = execute_pipeline  # type: ignore[method-assign,assignment]  # redis has no hook for this
+        return made
+
+    client.execute_command = execute_command  # type: ignore[method-assign]  # redis has no hook for this
+    client.pipeline = pipeline  # type: ignore[method-assign]  # or its commands would have no span
+
+
+@contextmanager
+def _span(operation: str, attributes: dict[str, str | int]) -> Iterator[Span]:
+    if not state.on or not trace.get_current_span().get_span_context().is_valid:
+        yield trace.INVALID_SPAN
+        return
+    span = state.tracer.start_span(operation, kind=SpanKind.CLIENT)
+    if span.is_recording():
+        span.set_attributes(attributes | {"db.operation.name": operation})
+    try:
+        yield span
+    except Exception as error:
+        errors.record(span, error)
+        raise
+    finally:
+        span.end()

@@ -2,6 +2,13 @@
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Protocol
+
+
+class Matched(Protocol):
+    """What holds the template of the route that the router picks."""
+
+    route: str | None
 
 
 @dataclass(slots=True)
@@ -11,23 +18,29 @@ class RequestContext:
     request_id: str
     client_ip: str | None = None
     user_id: str | None = None
+    matched: Matched | None = None
+
+    @property
+    def route(self) -> str | None:
+        """The template of the matched route; None before it is known, and when there is none."""
+        return self.matched.route if self.matched else None
 
 
-_current: ContextVar[RequestContext | None] = ContextVar("request", default=None)
+request_context: ContextVar[RequestContext | None] = ContextVar("request_context", default=None)
 
 
 def current() -> RequestContext | None:
     """Return the running request's context, or None outside of a request."""
-    return _current.get()
+    return request_context.get()
 
 
 def request_id() -> str | None:
     """Return the running request's id, or None outside of a request."""
-    context = _current.get()
+    context = request_context.get()
     return context.request_id if context else None
 
 
 def bind_user(user_id: str) -> None:
     """Say who makes this request: the id goes into its log lines and its server span. Outside a request: nothing."""
-    if context := _current.get():
+    if context := request_context.get():
         context.user_id = user_id

@@ -1,66 +1,37 @@
-"""Fault switches: off unless enabled, guarded by a token, bounded in time by themselves."""
+"""Fault switches: off unless FAULTS_ENABLED, guarded by FAULTS_TOKEN, ended by themselves within the hour.
 
-from dataclasses import dataclass
-from typing import Literal, Protocol
+`errors` and `latency` hit requests, `log_volume_full` the log writer, `memory_growth` the process: the library does
+those. The service asks for the others where it matters: `if faults.active("payment_declines"): …`.
+"""
 
-from pydantic import SecretStr
+from redis.asyncio import Redis
 
-from observability.settings import Settings
+from observability.faults.model import Fault, FaultName, FaultSettings, FaultStore
+from observability.faults.store import RedisStore
+from observability.faults.switches import switches
 
-FaultName = Literal[
-    "errors",
-    "latency",
-    "payment_declines",
-    "slow_queries",
-    "pool_exhaustion",
-    "cache_loss",
-    "orders_stopped",
-    "log_volume_full",
-    "memory_growth",
-]
-
-
-class FaultSettings(Settings):
-    """FAULTS_ENABLED and FAULTS_TOKEN (or FAULTS_TOKEN_FILE)."""
-
-    faults_enabled: bool = False
-    faults_token: SecretStr | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A running fault: it hits `share` (0..1) of what `route` (a template; None: all) does, until `ends_at` (Unix s)."""
-
-    name: FaultName
-    share: float
-    ends_at: float
-    route: str | None = None
-    seconds: float | None = None
-
-
-class FaultStore(Protocol):
-    """Where the replicas agree on which faults run."""
-
-    async def load(self) -> list[Fault]:
-        """Return the faults that have not ended."""
-
-    async def save(self, fault: Fault) -> None:
-        """Add or replace."""
-
-    async def remove(self, name: FaultName) -> None:
-        """Remove; nothing when it is not there."""
+__all__ = ["Fault", "FaultName", "FaultSettings", "FaultStore", "active", "delay", "redis_store", "use_store"]
 
 
 def active(name: FaultName) -> bool:
     """Return whether the fault hits this call: true for its share of calls while it runs, on its route. Cheap."""
-    raise NotImplementedError(name)
+    return bool(switches.running) and switches.hit(name) is not None
+
+
+def delay(name: FaultName, default: float) -> float:
+    """Return the seconds of delay that the running fault asks for, `default` when it names none."""
+    fault = switches.running.get(name)
+    return (fault.delay if fault else None) or default
 
 
 def use_store(store: FaultStore) -> None:
-    """Share the switches over replicas through `store`, polled every second. Default: this process alone."""
-    raise NotImplementedError(store)
+    """Share the switches over replicas through `store`, polled every second. Default: this process alone.
+
+    Call it in the running event loop.
+    """
+    switches.use(store)
 
 
-def redis_store(client: object) -> FaultStore:
+def redis_store(client: Redis) -> FaultStore:
     """Return a store on a redis.asyncio client."""
-    raise NotImplementedError(client)
+    return RedisStore(client)

@@ -1,10 +1,12 @@
 """`GET /api/v1/metrics/…`: the typed snapshots over HTTP."""
 
+import inspect
 from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter
 
-from observability.metrics.models import Snapshot
+from observability.metrics import infrastructure, snapshot
+from observability.metrics.models import ApplicationSnapshot, InfrastructureSnapshot, Snapshot
 
 
 def snapshot_router(business: Callable[[], Snapshot | Awaitable[Snapshot]], model: type[Snapshot]) -> APIRouter:
@@ -12,4 +14,22 @@ def snapshot_router(business: Callable[[], Snapshot | Awaitable[Snapshot]], mode
 
     `business` computes the service's own snapshot (sync or async), `model` is its type, for OpenAPI.
     """
-    raise NotImplementedError(business, model)
+    router = APIRouter(prefix="/api/v1/metrics", tags=["metrics"])
+
+    @router.get("/infrastructure")
+    async def read_infrastructure() -> InfrastructureSnapshot:
+        """Read CPU, memory and network of the machine as this process sees it."""
+        return infrastructure.snapshot()
+
+    @router.get("/application")
+    async def read_application() -> ApplicationSnapshot:
+        """Read requests, database and cache of this process."""
+        return snapshot.application()
+
+    @router.get("/business", response_model=model)
+    async def read_business() -> Snapshot:
+        """Read what the service itself counts."""
+        result = business()
+        return await result if inspect.isawaitable(result) else result
+
+    return router

@@ -1,38 +1,111 @@
 """Traces: the SDK as OTEL_* says, and a helper for the spans of one's own code."""
 
-from collections.abc import Sequence
-from contextlib import ContextDecorator
-from typing import Any, Self
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
+from opentelemetry import context as otel_context
+from opentelemetry import trace
 from opentelemetry.trace import Link, Span, SpanContext
 
+from observability.logs import redaction
+from observability.traces import errors
+from observability.traces.setup import configure, shutdown
+from observability.traces.state import state
 
-def configure(service: str) -> None:
-    """Set the SDK up from OTEL_*; off when OTEL_SDK_DISABLED is true or no OTLP endpoint is set."""
-    raise NotImplementedError(service)
+if TYPE_CHECKING:
+    from contextvars import Token
+
+__all__ = ["configure", "here", "shutdown", "traced"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_OWN_NAMESPACES = ("order_", "user_", "app_")
 
 
-class traced(ContextDecorator):  # noqa: N801 - used like a function: `with traced(...)`, `@traced(...)`
+class traced:  # noqa: N801 - used like a function: `with traced(...)`, `@traced(...)`
     """A span around a block (`with`, in sync and async code) or a function (`@traced`, sync or async).
 
         with traced("createOrder", order_id=order.id, links=[context]) as span:
             ...
 
-    Attribute names: `order_id` → `order.id`, `user_id` → `user.id` (the first underscore after a known prefix becomes
-    a dot); other names get the prefix `app.`. An exception is recorded once, on the innermost span, and sets the
-    status ERROR.
+    Attribute names: `order_…`, `user_…` and `app_…` get a dot for that underscore (`order_id` → `order.id`), any
+    other name the prefix `app.`; None is left out. `root` starts a trace of its own (say where it came from with a
+    link). An exception sets the status ERROR and is recorded once, on the innermost span.
     """
 
-    def __init__(self, name: str, *, links: Sequence[Link | SpanContext] = (), **attributes: Any) -> None:
-        raise NotImplementedError(name, links, attributes)
+    __slots__ = ("_attributes", "_links", "_name", "_root", "_span", "_token")
+
+    def __init__(
+        self, name: str, *, links: Sequence[Link | SpanContext] = (), root: bool = False, **attributes: Any
+    ) -> None:
+        self._name = name
+        self._links = links
+        self._root = root
+        self._attributes = attributes
+        self._token: Token[otel_context.Context] | None = None
 
     def __enter__(self) -> Span:
         """Start the span and make it current; on it, `set_attribute` takes OpenTelemetry's own names."""
-        raise NotImplementedError
+        if not state.on:
+            return trace.INVALID_SPAN
+        self._span = state.tracer.start_span(
+            self._name,
+            context=otel_context.Context() if self._root else None,
+            links=[link if isinstance(link, Link) else Link(link) for link in self._links],
+        )
+        if self._span.is_recording():
+            self._span.set_attributes(
+                {
+                    _attribute_name(name): _attribute_value(value)
+                    for name, value in self._attributes.items()
+                    if value is not None
+                }
+            )
+        self._token = otel_context.attach(trace.set_span_in_context(self._span))
+        return self._span
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         """End the span."""
-        raise NotImplementedError
+        if self._token is None:
+            return
+        if isinstance(error, Exception):  # a cancelled task is no failure
+            errors.record(self._span, error)
+        otel_context.detach(self._token)
+        self._span.end()
 
-    def _recreate_cm(self) -> Self:
-        raise NotImplementedError
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        """Decorate `function`: a new span at each call."""
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def in_async_span(*args: P.args, **kwargs: P.kwargs) -> Any:
+                with self._again():
+                    return await function(*args, **kwargs)
+
+            return cast("Callable[P, R]", in_async_span)
+
+        @functools.wraps(function)
+        def in_span(*args: P.args, **kwargs: P.kwargs) -> R:
+            with self._again():
+                return function(*args, **kwargs)
+
+        return in_span
+
+    def _again(self) -> "traced":
+        return traced(self._name, links=self._links, root=self._root, **self._attributes)
+
+
+def here() -> SpanContext:
+    """Return the current span's context, for a link from work that is done later."""
+    return trace.get_current_span().get_span_context()
+
+
+def _attribute_name(name: str) -> str:
+    return name.replace("_", ".", 1) if name.startswith(_OWN_NAMESPACES) else f"app.{name}"
+
+
+def _attribute_value(value: Any) -> Any:
+    return value if isinstance(value, bool | int | float) else redaction.text(str(value))

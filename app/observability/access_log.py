@@ -1,0 +1,62 @@
+"""The log lines of a request: started, then completed or failed."""
+
+from typing import TYPE_CHECKING, Any
+
+from observability.logs.pipeline import pipeline
+from observability.logs.shape import LEVELS
+from observability.metrics.http import CLIENT_CLOSED_REQUEST
+from observability.once import first
+
+if TYPE_CHECKING:
+    from observability.asgi import HttpRequest
+
+_LOGGER = "observability.http"
+_CLIENT_ERROR = 400
+_SERVER_ERROR = 500
+
+
+def started(request: "HttpRequest") -> None:
+    """Log that a request has come in."""
+    if request.quiet or pipeline.threshold > LEVELS["INFO"]:
+        return
+    meta = _meta(request, "request.started")
+    pipeline.emit("INFO", f"{meta['method']} {meta['url']} started", _LOGGER, meta)
+
+
+def finished(request: "HttpRequest", route: str, status: int, seconds: float, error: BaseException | None) -> None:
+    """Log the answer; `error` is the exception that made it fail."""
+    failed = error is not None and status != CLIENT_CLOSED_REQUEST
+    level = "ERROR" if failed or status >= _SERVER_ERROR else "WARN" if status >= _CLIENT_ERROR else "INFO"
+    if pipeline.threshold > LEVELS[level] or (request.quiet and level == "INFO"):
+        return
+    meta = _meta(request, "request.failed" if failed else "request.completed")
+    meta["route"] = route
+    meta["status"] = status
+    meta["responseTime"] = round(seconds * 1000, 3)
+    if request.context.user_id is not None:
+        meta["userId"] = request.context.user_id
+    if failed and error is not None:
+        first(error, "log")
+        meta["exc_info"] = error
+    pipeline.emit(level, f"{meta['method']} {meta['url']} {status}", _LOGGER, meta)
+
+
+def failed_after_response(request: "HttpRequest", error: BaseException) -> None:
+    """Log an exception that came after the answer was sent whole: a background task's."""
+    if isinstance(error, Exception) and first(error, "log"):
+        meta = _meta(request, "background.failed")
+        meta["route"] = request.context.route
+        meta["exc_info"] = error
+        pipeline.emit("ERROR", f"{meta['method']} {meta['url']}: background task failed", _LOGGER, meta)
+
+
+def _meta(request: "HttpRequest", event: str) -> dict[str, Any]:
+    scope = request.scope
+    query: bytes = scope.get("query_string", b"")
+    return {
+        "event": event,
+        "method": scope["method"],
+        "url": f"{request.path}?{query.decode('latin-1')}" if query else request.path,
+        "ip": request.context.client_ip,
+        "userAgent": request.headers.get(b"user-agent", b"").decode("latin-1"),
+    }

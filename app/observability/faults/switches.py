@@ -1,0 +1,108 @@
+"""Which faults run in this process, and what starts and ends with them."""
+
+import asyncio
+import errno
+import os
+import random
+from typing import get_args
+
+from prometheus_client import Gauge
+
+from observability.context import current
+from observability.faults.model import Fault, FaultName, FaultStore
+from observability.faults.store import MemoryStore
+from observability.logs import get_logger
+from observability.logs.writer import Writer
+
+_POLL_SECONDS = 1.0
+_GROWTH_BYTES = 8 * 1024 * 1024
+"""Memory that memory_growth takes a second, and the most it takes:"""
+_GROWTH_MOST = 64
+
+_log = get_logger(__name__)
+_active = Gauge("fault_active", "1 while the fault runs in this process.", ["fault"])
+
+
+class Switches:
+    """The faults of this process, kept in step with the store."""
+
+    def __init__(self) -> None:
+        self.enabled = False
+        self.running: dict[FaultName, Fault] = {}
+        self._store: FaultStore = MemoryStore()
+        self._poll: asyncio.Task[None] | None = None
+        self._taken: list[bytearray] = []
+        self._store_is_away = False
+
+    def enable(self) -> None:
+        """Let switches be set; the gauges begin at 0."""
+        self.enabled = True
+        for name in get_args(FaultName):
+            _active.labels(name)
+
+    def use(self, store: FaultStore) -> None:
+        """Share the switches through `store`, polled every second. Nothing unless faults are enabled."""
+        self._store = store
+        if self.enabled:
+            self._start_polling()
+
+    async def put(self, fault: Fault) -> None:
+        """Start a fault, or replace it."""
+        await self._store.save(fault)
+        await self._follow()
+        self._start_polling()
+
+    async def remove(self, name: FaultName) -> None:
+        """End a fault; nothing when it does not run."""
+        await self._store.remove(name)
+        await self._follow()
+
+    def hit(self, name: FaultName, route: str | None = None) -> Fault | None:
+        """Return the fault when it hits this call on `route` (by default the current request's), None otherwise."""
+        fault = self.running.get(name)
+        if fault is None or fault.over:
+            return None
+        if fault.route is not None:
+            context = current()
+            if fault.route != (route or (context.route if context else None)):
+                return None
+        return fault if random.random() < fault.share else None  # noqa: S311 - a share needs no secrecy
+
+    def _start_polling(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._poll is None or self._poll.done() or self._poll.get_loop() is not loop:
+            self._poll = loop.create_task(self._keep_polling())
+
+    async def _keep_polling(self) -> None:
+        while True:
+            try:
+                await self._follow()
+                self._store_is_away = False
+            except Exception as error:  # noqa: BLE001 - whatever the store's client raises, faults must still end
+                if not self._store_is_away:
+                    _log.warning("The store of the fault switches does not answer", exc_info=error)
+                self._store_is_away = True
+                self._set([fault for fault in self.running.values() if not fault.over])
+            if "memory_growth" in self.running and len(self._taken) < _GROWTH_MOST:
+                self._taken.append(bytearray(b"x") * _GROWTH_BYTES)  # written to, or it would take no memory
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _follow(self) -> None:
+        self._set(await self._store.load())
+
+    def _set(self, faults: list[Fault]) -> None:
+        before, self.running = self.running, {fault.name: fault for fault in faults}
+        for name, fault in self.running.items():
+            if before.get(name) != fault:
+                _active.labels(name).set(1)
+                _log.warning("Fault started", event="fault.started", **fault.model_dump(exclude_none=True))
+        for name in before.keys() - self.running.keys():
+            _active.labels(name).set(0)
+            _log.warning("Fault ended", event="fault.ended", name=name)
+        full = "log_volume_full" in self.running
+        Writer.failure = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) if full else None
+        if "memory_growth" not in self.running:
+            self._taken.clear()
+
+
+switches = Switches()

@@ -1,0 +1,35 @@
+"""From an event to the writer: what structlog's loggers and the standard library's have in common."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from observability.logs.shape import LEVELS, Shape
+
+if TYPE_CHECKING:
+    from observability.logs.writer import Writer
+
+
+class Pipeline:
+    """The process's way for lines. Without a writer (before `configure`, after `shutdown`) they go to stderr."""
+
+    def __init__(self) -> None:
+        self.threshold = LEVELS["INFO"]
+        self.shape = Shape("unconfigured")
+        self.writer: Writer | None = None
+
+    def emit(self, level: str, message: str, logger: str, meta: dict[str, Any], created_ns: int | None = None) -> None:
+        """Render the line and hand it over. Whatever is logged, this neither raises nor waits."""
+        try:
+            line = self.shape.line(level, message, logger, meta, created_ns)
+        except Exception as error:  # noqa: BLE001 - a line about the failure is better than none, or than a failed request
+            line = self.shape.line(
+                "ERROR", "A line could not be rendered", __name__, {"from": logger, "problem": type(error).__qualname__}
+            )
+        writer = self.writer
+        if writer is None:
+            os.write(2, line)
+        else:
+            writer.put(level, line)
+
+
+pipeline = Pipeline()

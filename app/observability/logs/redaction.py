@@ -1,0 +1,175 @@
+"""Make a value fit for a log: no secret, no character that forges or hides text, no huge size, only JSON types."""
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+REDACTED = "[REDACTED]"
+MAX_TEXT = 8_192
+"""Characters kept of one text; a stack trace of 100 frames fits."""
+MAX_ITEMS = 100
+"""Entries kept of one list or object."""
+MAX_DEPTH = 6
+"""Nesting kept; what is deeper is written as text."""
+
+# A key is split into words first, so that `passenger`, `tokenizer` or `company` are no secrets.
+_words = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
+_secret_key = re.compile(
+    r"(?:^|_)(?:passw(?:or)?d|passwd|passphrase|pwd|secret|token|api_?key|access_?key|private_?key|credential"
+    r"|(?:proxy_)?authorization|(?:set_)?cookie|session_?id|card_?(?:number|no)|pan|cv[cvn]2?|csrf|jwt|otp)s?(?:$|_)"
+).search
+
+# One cheap look that nearly every text ends with: does it hold any of the things below at all?
+_suspicious = re.compile(r"[^\x20-\x7e]|\d(?:[ -]?\d){12}|eyJ[\w-]{8}|[=:]|[Bb]earer |[Bb]asic |BEARER ").search
+_private_key = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
+_header = re.compile(r"(?i)\b((?:set-)?cookie|(?:proxy-)?authorization)(\\*[\"']?\s*[:=]\s*)(?!\[REDACTED)[^\r\n]+")
+_url_password = re.compile(r"(://[^/\s:@]*):[^/\s]*@|://[^/\s:@]{16,}@")  # or a token in the user's place
+_authorization = re.compile(r"(?i)\b(bearer|basic|digest)(\s+)[\w.~+/=:-]{6,}")
+_jwt = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?")
+# `password=x`, `"password": "x"`, `\"password\": \"x\"` (JSON in JSON). Short words need a border before them.
+_assignment = re.compile(
+    r"""(?ix) (  (?: (?<![a-z]) (?:pwd|pan|otp|jwt|cv[cvn]2?) | passw(?:or)?d | passphrase | secret | token | credential
+                | api[_-]?key | access[_-]?key | private[_-]?key | session[_-]?id | card[_-]?(?:number|no) )
+                [\w-]{0,20} \\*["']? \s{0,3} [=:] \s{0,3} )
+              (?! \[REDACTED )
+              (?: (\\*["']) (?: (?!\2) (?: \\. | . ) )* (?: \2 | $ ) | [^\s&"'}]+ )"""
+)
+_numbers = re.compile(r"(?<!\d)(?<!\d\.)\d(?:[ -]?\d){12,60}(?!\d)")
+_CARD_DIGITS = range(13, 20)
+# C0 and C1 controls, DEL, separators that some readers take for a line break, bidi controls, invisible
+# characters, lone surrogates (broken UTF-8): shown as escapes, they can neither forge nor hide.
+_hidden = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+_hidden_but_lines = re.compile(_hidden.pattern.replace(r"\x00-\x1f", r"\x00-\x08\x0b-\x1f"))
+_names = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+@lru_cache(maxsize=4_096)
+def is_secret(key: str) -> bool:
+    """Return whether a value under this key must not be logged."""
+    return bool(_secret_key(_words.sub("_", key[:200]).lower()))
+
+
+def text(value: str, *, lines: bool = False) -> str:
+    """Return `value` redacted, escaped and cut.
+
+    `lines` is for stack traces: it keeps line breaks, and of a long one the end.
+    """
+    if len(value) > MAX_TEXT:
+        # Redact a little beyond the cut first, or half a secret could be left at it.
+        note = f"… ({len(value)} characters) "
+        if lines:
+            value = note + _redact(value[-MAX_TEXT - 512 :])[-MAX_TEXT:]
+        else:
+            value = _redact(value[: MAX_TEXT + 512])[:MAX_TEXT] + note
+    elif not _suspicious(value):
+        return value
+    else:
+        value = _redact(value)
+    return (_hidden_but_lines if lines else _hidden).sub(_escape, value)
+
+
+def clean(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line a kind of value reads best
+    """Return `value` as JSON types, redacted by key and by pattern, bounded in size and depth."""
+    if isinstance(value, str):
+        return text(str(value))
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):  # a bare card number is one, too; beyond 64 bits JSON readers lose digits
+        return value if -(10**11) < value < 10**11 else _integer(int(value))
+    if isinstance(value, float):
+        return float(value)
+    if depth >= MAX_DEPTH:
+        return text(_describe(value))
+    if isinstance(value, Mapping):
+        return _mapping(value, depth)
+    if isinstance(value, list | tuple | set | frozenset):
+        return _sequence(value, depth)
+    if isinstance(value, BaseException):
+        return {"type": type(value).__qualname__, "message": text(_describe(value))}
+    return text(_describe(value))
+
+
+def meta(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a line's `meta`, cleaned. The common types are handled here: this runs for each line."""
+    cleaned: dict[str, Any] = {}
+    for key, value in values.items():
+        if is_secret(key) and value is not None:
+            cleaned[key] = REDACTED
+        else:
+            cleaned[key] = value if value is None or type(value) is float else clean(value, 1)
+    return cleaned
+
+
+def _mapping(value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for number, (key, item) in enumerate(value.items()):
+        if number >= MAX_ITEMS:
+            result["…"] = f"{len(value) - MAX_ITEMS} more"
+            break
+        name = key if isinstance(key, str) else _describe(key)
+        result[text(name)] = REDACTED if is_secret(name) and item is not None else clean(item, depth + 1)
+    return result
+
+
+def _sequence(value: Iterable[Any], depth: int) -> list[Any]:
+    result = []
+    for number, item in enumerate(value):
+        if number >= MAX_ITEMS:
+            result.append("…")
+            break
+        result.append(clean(item, depth + 1))
+    return result
+
+
+def _integer(value: int) -> int | str:
+    digits = text(str(value)) if value.bit_length() < 200 else "(a number of " + str(value.bit_length()) + " bits)"  # noqa: PLR2004
+    return value if digits == str(value) and -(2**63) <= value < 2**63 else digits
+
+
+def _describe(value: Any) -> str:
+    """Return any object as text; an object whose own description fails must not lose the line."""
+    try:
+        return bytes(value).decode(errors="backslashreplace") if isinstance(value, bytes | bytearray) else str(value)
+    except Exception:  # noqa: BLE001 - str() of a foreign object may raise anything
+        return f"<{type(value).__qualname__}: cannot be shown>"
+
+
+def _redact(value: str) -> str:
+    if "PRIVATE KEY" in value:
+        value = _private_key.sub(REDACTED, value)
+    if ":" in value or "=" in value:
+        value = _header.sub(rf"\1\2{REDACTED}", value)
+        if "://" in value:
+            value = _url_password.sub(lambda found: f"{found[1] or '://'}:{REDACTED}@", value)
+    value = _authorization.sub(rf"\1\2{REDACTED}", value)
+    if ":" in value or "=" in value:
+        value = _assignment.sub(rf"\1{REDACTED}", value)
+    if "eyJ" in value:
+        value = _jwt.sub(REDACTED, value)
+    return _numbers.sub(_cards, value)
+
+
+def _cards(match: re.Match[str]) -> str:
+    """Replace a run of numbers when any neighbours in it make a card number: `4242 4242 4242 4242 12 30` does."""
+    groups = re.split("[ -]", match[0])
+    for first in range(len(groups)):
+        digits = ""
+        for group in groups[first:]:
+            digits += group
+            if len(digits) in _CARD_DIGITS and _is_card(digits):
+                return REDACTED
+    return match[0]
+
+
+def _is_card(digits: str) -> bool:
+    # Card numbers start with 2 to 6 (ISO/IEC 7812); a time in milliseconds starts with 1.
+    doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
+    return digits[0] in "23456" and (sum(map(int, digits[-1::-2])) + doubled) % 10 == 0
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match[0]
+    return _names.get(character) or f"\\u{ord(character):04x}"

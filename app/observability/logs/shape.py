@@ -1,0 +1,81 @@
+"""The one shape of a line (docs/conventions.md, "A log line"), whoever logs."""
+
+import os
+import socket
+import time
+import traceback
+from typing import Any
+
+import orjson
+from opentelemetry import trace
+
+from observability.context import request_context
+from observability.ids import uuid7
+from observability.logs import redaction
+
+LEVELS = {"DEBUG": 10, "INFO": 20, "WARN": 30, "ERROR": 40}
+MAX_LINE = 60_000
+"""Bytes of one line; rsyslog's default limit for a message is 64 KiB on current versions."""
+
+
+class Shape:
+    """Builds lines for one process."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.hostname = socket.gethostname()
+        self._second = (0, "")
+
+    def line(self, level: str, message: str, logger: str, meta: dict[str, Any], created_ns: int | None = None) -> bytes:
+        """Return the line, newline included. `created_ns`: Unix time in nanoseconds, now by default."""
+        event: dict[str, Any] = {
+            "timestamp": self._timestamp(created_ns or time.time_ns()),
+            "level": level,
+            "message": redaction.text(message),
+            "service": self.service,
+        }
+        request = request_context.get()
+        if request is not None:
+            event["requestId"] = request.request_id
+        # is_valid, not is_recording: an unsampled request has a trace id, too.
+        span = trace.get_current_span().get_span_context()
+        if span.is_valid:
+            event["trace_id"] = f"{span.trace_id:032x}"
+            event["span_id"] = f"{span.span_id:016x}"
+        if request is not None and request.user_id is not None:
+            event["userId"] = request.user_id
+        event["eventId"] = uuid7()
+        event["logger"] = logger
+        event["pid"] = os.getpid()
+        event["hostname"] = self.hostname
+        error = meta.pop("exc_info", None)
+        event["meta"] = redaction.meta(meta)
+        if isinstance(error, BaseException):
+            event["meta"]["error"] = describe_error(error)
+        line = orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+        if len(line) > MAX_LINE:
+            event["meta"] = {"truncated": f"meta had {len(line)} bytes", "keys": sorted(event["meta"])[:20]}
+            event["message"] = event["message"][:1000]
+            line = orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+        return line
+
+    def _timestamp(self, now_ns: int) -> str:
+        second, rest = divmod(now_ns, 1_000_000_000)
+        cached = self._second  # one tuple: another thread may replace it meanwhile
+        if cached[0] != second:
+            cached = self._second = (second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)))
+        return f"{cached[1]}.{rest // 1_000_000:03d}Z"
+
+
+def describe_error(error: BaseException) -> dict[str, str]:
+    """Return meta.error: type, message, stack; the stack without the values of variables."""
+    try:
+        message = str(error)
+        stack = "".join(traceback.format_exception(error, limit=-50))
+    except Exception:  # noqa: BLE001 - an exception's own __str__ may raise anything
+        message, stack = "<cannot be shown>", "".join(traceback.format_tb(error.__traceback__, limit=-50))
+    return {
+        "type": type(error).__qualname__,
+        "message": redaction.text(message),
+        "stack": redaction.text(stack, lines=True),
+    }

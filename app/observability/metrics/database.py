@@ -1,0 +1,19 @@
+"""The series of the database. Only the hooks in observability.database write them."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+LABELS = ("model", "operation")
+OPERATIONS = ("select", "insert", "update", "delete", "other")
+
+query_duration = Histogram(
+    "db_query_duration_seconds",
+    "Time of a statement in the database, failed ones included. model is the (first) table, operation the verb.",
+    LABELS,
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.3, 0.5, 1, 2, 5),
+)
+slow_queries = Counter("db_slow_queries_total", "Statements that took DB_SLOW_QUERY_SECONDS or longer.", LABELS)
+query_errors = Counter("db_query_errors_total", "Statements that the database or its driver refused.", LABELS)
+connections = Gauge("database_connections", "Connections of this process's pools that are in use.")
+max_connections = Gauge(
+    "database_max_connections", "Connections that this process's pools may open: size and overflow."
+)

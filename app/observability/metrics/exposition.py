@@ -1,0 +1,35 @@
+"""`GET /metrics`: Prometheus text, or OpenMetrics (with exemplars) when asked for."""
+
+from fastapi import FastAPI, Request, Response
+from prometheus_client import REGISTRY, disable_created_metrics
+from prometheus_client.exposition import choose_encoder
+from starlette.concurrency import run_in_threadpool
+
+from observability.metrics import http
+
+# A second series for each, that nobody asks for.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client has no annotation there
+
+
+def add_route(app: FastAPI) -> None:
+    """Add GET /metrics to `app`."""
+
+    async def metrics(request: Request) -> Response:
+        if not getattr(app.state, "metrics_initialised", False):
+            app.state.metrics_initialised = True
+            _initialise(app)
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        # In a thread: thousands of series take many milliseconds, which no request should wait for.
+        body = await run_in_threadpool(encode, REGISTRY)
+        return Response(body, headers={"content-type": content_type})
+
+    app.add_api_route("/metrics", metrics, include_in_schema=False, response_class=Response)
+
+
+def _initialise(app: FastAPI) -> None:
+    """Let the counter of each declared answer exist at 0: one that is born at 1 loses its first increase."""
+    for route, operations in app.openapi().get("paths", {}).items():
+        for method, operation in operations.items():
+            statuses = {status for status in operation.get("responses", {}) if status.isdigit()}
+            for status in statuses | {"500"}:
+                http.requests.labels(method.upper(), route, status)

@@ -1,0 +1,96 @@
+"""The server span of a request, by OpenTelemetry's HTTP semantic conventions (stable since 1.23)."""
+
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry import propagate, trace
+from opentelemetry.trace import SpanKind, Status, StatusCode
+from starlette.types import Scope
+
+from observability.logs import redaction
+from observability.metrics.http import METHODS, UNMATCHED
+from observability.traces import errors
+from observability.traces.state import state
+
+_SERVER_ERROR = 500
+
+
+def enabled() -> bool:
+    """Return whether spans are made at all."""
+    return state.on
+
+
+class ServerSpan:
+    """Started before the application, current while it runs, finished with the answer's last byte."""
+
+    __slots__ = ("_span", "_token", "exemplar")
+
+    def __init__(self, span: trace.Span, context: Any) -> None:
+        self._span = span
+        self._token = otel_context.attach(trace.set_span_in_context(span, context))
+        ids = span.get_span_context()
+        self.exemplar = {"trace_id": f"{ids.trace_id:032x}"} if ids.trace_flags.sampled else None
+
+    def finish(self, method: str, route: str, status: int, error: BaseException | None, user_id: str | None) -> None:
+        """Name the span by what is known at the end, and end it."""
+        span = self._span
+        if span.is_recording():
+            name = method if method in METHODS else "HTTP"
+            span.set_attribute("http.response.status_code", status)
+            if route != UNMATCHED:
+                span.set_attribute("http.route", route)
+                name = f"{name} {route}"
+            span.update_name(name)
+            if user_id is not None:
+                span.set_attribute("user.id", user_id)
+            if error is not None and status >= _SERVER_ERROR:
+                errors.record(span, error)
+            elif status >= _SERVER_ERROR:
+                span.set_attribute("error.type", str(status))
+                span.set_status(Status(StatusCode.ERROR))
+        span.end()
+
+    def leave(self) -> None:
+        """Make it no longer current: when the application has returned, background tasks included."""
+        otel_context.detach(self._token)
+
+
+def start(scope: Scope, headers: dict[bytes, bytes]) -> ServerSpan:
+    """Start the span as child of the caller's, when the request's headers carry one."""
+    context = None
+    if not state.propagation_headers.isdisjoint(headers):
+        carrier = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
+        context = propagate.extract(carrier)
+    method = scope["method"]
+    span = state.tracer.start_span(
+        method if method in METHODS else "HTTP",
+        # An empty context, not the current one: the server's task may carry another request's.
+        context=context if context is not None else otel_context.Context(),
+        kind=SpanKind.SERVER,
+    )
+    if span.is_recording():
+        span.set_attributes(_attributes(scope, headers, method))
+    return ServerSpan(span, context)
+
+
+def _attributes(scope: Scope, headers: dict[bytes, bytes], method: str) -> dict[str, str | int]:
+    known = method in METHODS
+    attributes: dict[str, str | int] = {
+        "http.request.method": method if known else "_OTHER",
+        "url.path": redaction.text(scope["path"]),
+        "url.scheme": scope.get("scheme", "http"),
+        "network.protocol.version": scope.get("http_version", "1.1"),
+    }
+    if not known:
+        attributes["http.request.method_original"] = redaction.text(method)
+    if query := scope.get("query_string"):
+        attributes["url.query"] = redaction.text(query.decode("latin-1"))
+    if server := scope.get("server"):
+        attributes["server.address"] = server[0]
+        if server[1] is not None:
+            attributes["server.port"] = server[1]
+    if client := scope.get("client"):
+        attributes["client.address"] = client[0]
+    if agent := headers.get(b"user-agent"):
+        attributes["user_agent.original"] = redaction.text(agent.decode("latin-1"))
+    return attributes
