@@ -48,7 +48,7 @@ def create_api(settings: GatewaySettings, *, observed: bool = False) -> FastAPI:
 
     app = FastAPI(title="Payments gateway (stand-in)", version="0.1.0", lifespan=lifespan, max_body_size=16 * 1024)
     if observed:
-        observability.install(app)
+        observability.install(app, service=SERVICE)
     app.state.settings = settings
     app.add_api_route("/v1/charges", charge, methods=["POST"], status_code=201)
     app.add_api_route("/v1/charges", find_charge, methods=["GET"])

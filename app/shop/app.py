@@ -60,7 +60,7 @@ def create_app(settings: ShopSettings | None = None) -> FastAPI:
         lifespan=lifespan,
         max_body_size=BODY_BYTES_MAX,
     )
-    observability.install(app)
+    observability.install(app, service=SERVICE)
     problems.install(app)
     api = APIRouter(prefix="/api/v1", dependencies=[Depends(visit)])
     for router in (users_router, catalog_router, cart_router, orders_router, payments_router):

@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import DateTime, Dialect, Uuid, event, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.types import TypeDecorator
@@ -17,7 +18,7 @@ from sqlalchemy.types import TypeDecorator
 from observability import faults
 from shop.settings import ShopSettings
 
-SLOW_QUERY_SECONDS = 1.2  # the slow_queries fault: just over the threshold of db_slow_queries_total (1 s)
+SLOW_QUERY_SECONDS = 1.2  # the fault slow_queries: just over the threshold of db_slow_queries_total (1 s)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -76,7 +77,8 @@ class Database:
     async def _fault(self, session: AsyncSession) -> None:
         if faults.active("slow_queries"):
             sleep = "pg_sleep" if self.engine.dialect.name == "postgresql" else "sleep"
-            await session.execute(text(f"SELECT {sleep}({SLOW_QUERY_SECONDS})"))
+            seconds = faults.delay("slow_queries", SLOW_QUERY_SECONDS)
+            await session.execute(text(f"SELECT {sleep}(:seconds)"), {"seconds": seconds})
 
 
 def open_database(settings: ShopSettings) -> Database:
@@ -152,11 +154,13 @@ async def insert_new(session: AsyncSession, table: type[Base], *rows: dict[str, 
 
 async def exhaust_pool(database: Database) -> None:
     """Hold every connection while the fault `pool_exhaustion` runs; runs until cancelled."""
-    held: list[Any] = []
+    held: list[AsyncConnection] = []
     try:
         while True:
             if faults.active("pool_exhaustion"):
-                held.append(await database.engine.connect())
+                with suppress(PoolTimeoutError):  # that is the aim; a connection returned later is taken next time
+                    held.append(await database.engine.connect())
+                    continue
             else:
                 while held:
                     await held.pop().close()

@@ -4,8 +4,8 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, BackgroundTasks, Query
-from opentelemetry import trace
 
+from observability.traces import here
 from shop.catalog.service import NoSuchProduct, OutOfStock
 from shop.dependencies import CurrentUser, ShopParts
 from shop.fields import IdempotencyKey
@@ -43,7 +43,7 @@ async def create_order(
         Once.of(idempotency_key, request, secret=shop.tokens.key),
     )
     if new:
-        background.add_task(send_order_notification, shop.database, order, trace.get_current_span().get_span_context())
+        background.add_task(send_order_notification, shop.database, order, here())
     return order
 
 
