@@ -3,33 +3,45 @@
 import sys
 from collections.abc import Callable
 
-from ops import engine
-from ops.console import OpsError, item, step
+from ops import doctor, images, python, up
+from ops.console import OpsError
+from ops.shell import settle_home
 
-
-def _engine() -> None:
-    step("Docker engine")
-    found = engine.ensure()
-    item(f"Docker Engine {found.version}, compose {found.compose}, buildx {found.buildx}")
-
-
-VERBS: dict[str, Callable[[], None]] = {"engine": _engine}
+VERBS: dict[str, Callable[[], int | None]] = {
+    "up": up.up,
+    "down": up.down,
+    "clean": up.clean,
+    "images": up.images,
+    "urls": up.show_urls,
+    "doctor": doctor.doctor,
+    "test": python.test,
+    "check": python.check,
+}
 
 
 def main(args: list[str]) -> int:
     """Run one verb; 0, 1 for what a person has to put right, 2 for a wrong call."""
+    if args[:1] == ["images"] and args[1:]:
+        return images.main(args[1:])
     if len(args) != 1 or args[0] not in VERBS:
         print(f"usage: python3 -m ops {{{','.join(VERBS)}}}", file=sys.stderr)
         return 2
     try:
-        VERBS[args[0]]()
+        settle_home()
+        return VERBS[args[0]]() or 0
     except OpsError as error:
-        print(f"make {args[0]}: {error}", file=sys.stderr)
+        print(f"✗ make {args[0]}: {error}", file=sys.stderr)
+        return 1
+    except PermissionError as error:
+        print(
+            f"✗ make {args[0]}: {error.filename} may not be read or written by this user\n"
+            '  → sudo chown -R "$(id -u)" . gives this checkout to you',
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on where this left off", file=sys.stderr)
         return 130
-    return 0
 
 
 if __name__ == "__main__":

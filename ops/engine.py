@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ops import apt
 from ops.console import OpsError, ask, item, step
-from ops.shell import BUILD, run, tail
+from ops.shell import run, tail
 
 ENGINE_MINIMUM = (20, 10)  # the first with cgroup v2 and host-gateway; what Debian 12 has
 COMPOSE_MINIMUM = (
@@ -45,7 +45,6 @@ def ensure() -> Engine:
 
     Raises OpsError with one clear message where it is not.
     """
-    _settle_home()
     version = _engine_version() or _bring_up_engine()
     for plugin in ("compose", "buildx"):
         if not _has_plugin(plugin):
@@ -67,20 +66,20 @@ def ensure() -> Engine:
 
 def find() -> Engine | None:
     """Give the engine if it is all there, without changing anything."""
-    _settle_home()
     version = _engine_version()
     return Engine(version, _plugin_version("compose"), _plugin_version("buildx")) if version else None
 
 
+def require() -> Engine:
+    """Give the engine, for verbs that are senseless without one: nothing is installed for them."""
+    found = find()
+    if found is None or not found.compose:
+        raise OpsError("no Docker engine with compose answers, so nothing of this stack runs", "make up")
+    return found
+
+
 def _dotted(version: tuple[int, ...]) -> str:
     return ".".join(str(part) for part in version)
-
-
-def _settle_home() -> None:
-    """Give docker a folder for its plugins where this user has no home to write to (a bare uid, a service account)."""
-    home = Path(os.environ.get("HOME") or "/nonexistent")
-    if "DOCKER_CONFIG" not in os.environ and not os.access(home, os.W_OK):
-        os.environ["DOCKER_CONFIG"] = str(BUILD / "docker")
 
 
 def _engine_version() -> str:

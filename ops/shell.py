@@ -1,5 +1,6 @@
 """Running programs."""
 
+import os
 import subprocess
 import time
 from collections.abc import Sequence
@@ -10,6 +11,18 @@ from ops.console import OpsError, item
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / ".build"
 """What is made on the way and can be made again."""
+
+
+def settle_home() -> None:
+    """Give tools a home folder where this user has none to write to: a bare uid, a service account."""
+    try:
+        home = Path.home()
+    except RuntimeError:  # neither HOME nor an entry in /etc/passwd
+        home = Path("/nonexistent")
+    if not os.access(home, os.W_OK):
+        home = BUILD / "home"
+        home.mkdir(parents=True, exist_ok=True)
+    os.environ["HOME"] = str(home)
 
 
 def run(args: Sequence[str], *, timeout: float = 60, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,118 @@
+"""Starts the services and shows each becoming healthy."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO, Any
+
+from ops import compose, diagnose
+from ops.compose import Container
+from ops.console import item
+from ops.shell import BUILD, ROOT
+
+_POLL_SECONDS = 1.0
+_SILENCE_SECONDS = 15.0  # the longest time without a line, where there is no terminal to draw on
+_HEALTH_SECONDS = 240.0  # for services that no other waits for, after the last one was started
+
+
+class _Board:
+    """Prints a line as each service gets ready, and who is waited for."""
+
+    def __init__(self, services: list[str]) -> None:
+        self.waiting = dict.fromkeys(sorted(services))
+        self.began = time.monotonic()
+        self.last_line = self.began
+        self.live = sys.stdout.isatty()
+
+    def show(self, containers: list[Container]) -> None:
+        """Take the newest look into account."""
+        for service in list(self.waiting):
+            mine = [container for container in containers if container.service == service]
+            if mine and all(container.is_ready for container in mine):
+                del self.waiting[service]
+                self._line(f"✓ {service:<24}{_word(mine[0]):<9}{self.seconds:>5.0f} s")
+        if self.waiting and self.live:
+            names = ", ".join(self.waiting)
+            print(f"\r\033[K  … {self.seconds:.0f} s, waiting for {names[:90]}", end="", flush=True)
+        elif self.waiting and time.monotonic() - self.last_line > _SILENCE_SECONDS:
+            self._line(f"… {self.seconds:.0f} s, waiting for {', '.join(self.waiting)}")
+
+    def close(self) -> None:
+        """Leave the terminal clean."""
+        if self.live:
+            print("\r\033[K", end="", flush=True)
+
+    @property
+    def seconds(self) -> float:
+        """Time since the start."""
+        return time.monotonic() - self.began
+
+    def _line(self, text: str) -> None:
+        self.close()
+        item(text)
+        self.last_line = time.monotonic()
+
+
+def start(resolved: dict[str, Any], lock: IO[str]) -> float:
+    """Start every service of the resolved configuration and wait until all are ready; return the seconds it took.
+
+    The child inherits the lock: were this process killed, the next one would wait for the child. Raises OpsError with
+    what failed.
+    """
+    _stop_unwanted(set(resolved["services"]))
+    board = _Board(list(resolved["services"]))
+    log = BUILD / "up.log"
+    with log.open("w") as out:
+        child = subprocess.Popen(
+            compose.command("up", "--detach", "--no-build", "--remove-orphans"),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            pass_fds=(lock.fileno(),),
+        )
+    try:
+        _wait(board, child, log)
+    finally:
+        board.close()
+    return board.seconds
+
+
+def _wait(board: _Board, child: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = None
+    while True:
+        ended = child.poll() is not None
+        containers = compose.containers()
+        board.show(containers)
+        if ended and child.returncode != 0:
+            board.close()
+            raise diagnose.failure([c for c in containers if c.is_failed], log.read_text(errors="replace"))
+        if ended and not board.waiting:
+            return
+        if ended:
+            deadline = deadline or time.monotonic() + _HEALTH_SECONDS
+            late = [c for c in containers if c.service in board.waiting]
+            failed = [c for c in late if c.is_failed]
+            if failed or time.monotonic() > deadline:
+                board.close()
+                raise diagnose.failure(failed or late, "")
+        time.sleep(_POLL_SECONDS)
+
+
+def _stop_unwanted(wanted: set[str]) -> None:
+    """Stop what a run with other profiles left: two log shippers would both read the files."""
+    unwanted = {c.service for c in compose.containers(*compose.EVERY_PROFILE)} - wanted
+    if unwanted:
+        item(f"stopping what is not wanted any more: {', '.join(sorted(unwanted))}")
+        subprocess.run(
+            compose.command(*compose.EVERY_PROFILE, "rm", "--stop", "--force", *sorted(unwanted)),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+
+
+def _word(container: Container) -> str:
+    return "done" if container.state == "exited" else container.health or container.state
