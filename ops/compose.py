@@ -21,12 +21,11 @@ class Container:
     health: str  # starting, healthy, unhealthy; empty without a health check
     exit_code: int
 
-    @property
-    def is_ready(self) -> bool:
-        """Running and healthy, or finished without a fault."""
-        if self.state == "running":
-            return self.health in {"healthy", ""}
-        return self.state == "exited" and self.exit_code == 0
+    def is_ready(self, *, one_shot: bool) -> bool:
+        """Tell whether it runs and is healthy, or, a one-shot, finished without a fault."""
+        if one_shot:
+            return self.state == "exited" and self.exit_code == 0
+        return self.state == "running" and self.health in {"healthy", ""}
 
     @property
     def is_failed(self) -> bool:
@@ -78,6 +77,11 @@ def ports(resolved: dict[str, Any]) -> list[Port]:
         for port in service.get("ports", [])
         if port.get("published")
     ]
+
+
+def one_shots(resolved: dict[str, Any]) -> set[str]:
+    """Name the services that finish: those that are not started again when they end."""
+    return {name for name, service in resolved["services"].items() if service.get("restart") == "no"}
 
 
 def images(resolved: dict[str, Any]) -> dict[str, str]:

@@ -57,7 +57,7 @@ def failure(failed: list[Container], compose_error: str) -> OpsError:
 
 def telling_lines(log: str) -> list[str]:
     """Pick the last lines that speak of a fault; the last lines of all where none does."""
-    lines = [line for line in log.splitlines() if line.strip()]
+    lines = list(dict.fromkeys(line for line in log.splitlines() if line.strip()))  # a service that dies again repeats
     return [line for line in lines if _MATTERS.search(line)][-_LINES:] or lines[-_LINES:]
 
 

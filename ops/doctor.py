@@ -89,12 +89,13 @@ def services(resolved: dict[str, Any], containers: list[Container]) -> Iterator[
     if not containers:
         yield Finding("nothing runs", "make up")
         return
+    one_shots = compose.one_shots(resolved)
     for service in resolved["services"]:
         mine = [container for container in containers if container.service == service]
         if not mine:
             yield Finding(f"{service} was never started", "make up", is_error=True)
         for container in mine:
-            if container.is_failed or not container.is_ready:
+            if not container.is_ready(one_shot=service in one_shots):
                 log = run(compose.command("logs", "--no-color", "--no-log-prefix", "--tail", "100", service)).stdout
                 last = (telling_lines(log) or ["no log"])[-1][:200]
                 yield Finding(

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,6 +13,7 @@ from ops.console import item
 from ops.shell import BUILD, ROOT
 
 _POLL_SECONDS = 1.0
+_RESTARTING_LOOKS = 10  # so often seen between two deaths, a service will not come up by waiting
 _SILENCE_SECONDS = 15.0  # the longest time without a line, where there is no terminal to draw on
 _HEALTH_SECONDS = 240.0  # for services that no other waits for, after the last one was started
 
@@ -19,24 +21,55 @@ _HEALTH_SECONDS = 240.0  # for services that no other waits for, after the last 
 class _Board:
     """Prints a line as each service gets ready, and who is waited for."""
 
-    def __init__(self, services: list[str]) -> None:
-        self.waiting = dict.fromkeys(sorted(services))
+    def __init__(self, resolved: dict[str, Any]) -> None:
+        self.services = sorted(resolved["services"])
+        self.one_shots = compose.one_shots(resolved)
+        self.stale: set[str] = set()
+        self.said: set[str] = set()
+        self.waiting: list[str] = self.services
+        self.restarting: Counter[str] = Counter()
         self.began = time.monotonic()
         self.last_line = self.began
         self.live = sys.stdout.isatty()
 
-    def show(self, containers: list[Container]) -> None:
-        """Take the newest look into account."""
-        for service in list(self.waiting):
-            mine = [container for container in containers if container.service == service]
-            if mine and all(container.is_ready for container in mine):
-                del self.waiting[service]
-                self._line(f"✓ {service:<24}{_word(mine[0]):<9}{self.seconds:>5.0f} s")
+    def already(self, containers: list[Container]) -> None:
+        """Say what runs from before; compose may yet make some of it anew, and runs one-shots again."""
+        ready = self._ready(containers)
+        self.stale = self.one_shots & set(ready)
+        there = [service for service in ready if service not in self.one_shots]
+        if there:
+            self._line(f"running already: {', '.join(there)}")
+            self.said.update(there)
+
+    def show(self, containers: list[Container], *, started: bool) -> None:
+        """Take the newest look into account; until all was `started`, a one-shot's end may be that of the last time."""
+        ready = [service for service in self._ready(containers) if started or service not in self.stale]
+        self.waiting = [service for service in self.services if service not in ready]
+        for service in ready:
+            if service not in self.said:
+                self.said.add(service)
+                mine = next(container for container in containers if container.service == service)
+                self._line(f"✓ {service:<24}{_word(mine):<9}{self.seconds:>5.0f} s")
+        for container in containers:
+            self.restarting[container.service] += container.state == "restarting"
         if self.waiting and self.live:
             names = ", ".join(self.waiting)
             print(f"\r\033[K  … {self.seconds:.0f} s, waiting for {names[:90]}", end="", flush=True)
         elif self.waiting and time.monotonic() - self.last_line > _SILENCE_SECONDS:
             self._line(f"… {self.seconds:.0f} s, waiting for {', '.join(self.waiting)}")
+
+    def _ready(self, containers: list[Container]) -> list[str]:
+        found = []
+        for service in self.services:
+            mine = [container for container in containers if container.service == service]
+            if mine and all(container.is_ready(one_shot=service in self.one_shots) for container in mine):
+                found.append(service)
+        return found
+
+    def hopeless(self, containers: list[Container]) -> list[Container]:
+        """Give the containers that die again and again."""
+        dying = {service for service in self.waiting if self.restarting[service] >= _RESTARTING_LOOKS}
+        return [container for container in containers if container.service in dying]
 
     def close(self) -> None:
         """Leave the terminal clean."""
@@ -61,7 +94,8 @@ def start(resolved: dict[str, Any], lock: IO[str]) -> float:
     what failed.
     """
     _stop_unwanted(set(resolved["services"]))
-    board = _Board(list(resolved["services"]))
+    board = _Board(resolved)
+    board.already(compose.containers())
     log = BUILD / "up.log"
     with log.open("w") as out:
         child = subprocess.Popen(
@@ -84,19 +118,21 @@ def _wait(board: _Board, child: "subprocess.Popen[bytes]", log: Path) -> None:
     while True:
         ended = child.poll() is not None
         containers = compose.containers()
-        board.show(containers)
-        if ended and child.returncode != 0:
+        board.show(containers, started=ended)
+        failed = board.hopeless(containers)
+        if failed and not ended:
+            child.terminate()
+            child.wait()
+        if ended and (child.returncode != 0 or board.waiting):
+            failed = failed or [container for container in containers if container.is_failed]
+            deadline = deadline or time.monotonic() + _HEALTH_SECONDS
+            if time.monotonic() > deadline:
+                failed = failed or [container for container in containers if container.service in board.waiting]
+        if failed or (ended and child.returncode != 0):
             board.close()
-            raise diagnose.failure([c for c in containers if c.is_failed], log.read_text(errors="replace"))
+            raise diagnose.failure(failed, log.read_text(errors="replace"))
         if ended and not board.waiting:
             return
-        if ended:
-            deadline = deadline or time.monotonic() + _HEALTH_SECONDS
-            late = [c for c in containers if c.service in board.waiting]
-            failed = [c for c in late if c.is_failed]
-            if failed or time.monotonic() > deadline:
-                board.close()
-                raise diagnose.failure(failed or late, "")
         time.sleep(_POLL_SECONDS)
 
 

@@ -5,6 +5,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, Any
 
 from ops import choice, compose, dotenv, engine, fetch, finding, order, preflight, secrets, start, urls
@@ -14,10 +15,10 @@ from ops.shell import BUILD, run, tail
 
 
 @contextlib.contextmanager
-def lock() -> Iterator[IO[str]]:
+def lock(folder: Path = BUILD) -> Iterator[IO[str]]:
     """Let one command at a time change the stack. The kernel frees the lock when its holders end, however they end."""
-    BUILD.mkdir(exist_ok=True)
-    with (BUILD / "lock").open("a+") as file:
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -73,8 +74,10 @@ def prepare(*, to_start: bool = True) -> tuple[Choice, dict[str, Any]]:
     if lacking:
         needed = preflight.DISK_BUILD if chosen.is_packages else preflight.DISK_PULL
     running = [container.service for container in compose.containers() if container.state == "running"]
-    finding.report(preflight.findings(resolved, disk_needed=needed, running=running, to_start=to_start))
-    item("fine")
+    found_here = preflight.findings(resolved, disk_needed=needed, running=running, to_start=to_start)
+    finding.report(found_here)
+    if not found_here:
+        item("memory, disk, ports and clock are fine")
     step("Passwords")
     made = secrets.ensure(compose.volumes(resolved["name"]))
     item(f"{len(made)} made in .secrets/" if made else "all in .secrets/")
