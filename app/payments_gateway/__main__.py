@@ -17,6 +17,7 @@ def main() -> None:
         log_config=None,  # observability has set logging up
         access_log=False,  # the middleware writes a better one
         server_header=False,
+        timeout_keep_alive=65,  # longer than clients keep idle connections, or they would use one that is being closed
         timeout_graceful_shutdown=10,
     )
 

@@ -149,7 +149,10 @@ async def _validation(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):
         raise error
     # The value itself stays out: it may be a password or a card number.
-    wrong = [FieldError(field=".".join(map(str, e["loc"])), detail=str(e["msg"])) for e in error.errors()]
+    wrong = [
+        FieldError(field=".".join(map(str, e["loc"])), detail=str(e["msg"]).removeprefix("Value error, "))
+        for e in error.errors()
+    ]
     detail = "; ".join(f"{e.field}: {e.detail}" for e in wrong)
     return _answer(InvalidRequest.status, InvalidRequest.code, InvalidRequest.title, detail, errors=wrong)
 

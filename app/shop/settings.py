@@ -24,8 +24,8 @@ class ShopSettings(Settings):
     sqlite_path: str = "shop.db"
     # three replicas of 10 leave room for exporters and people under PostgreSQL's default of 100 connections
     database_pool_size: Annotated[int, Field(ge=1, le=100)] = 10
-    # a request that waited this long is better told "busy" (503) than kept
-    database_pool_timeout_seconds: Annotated[float, Field(gt=0)] = 3.0
+    # long enough for a flash sale's queue at one product; then a request is better told "busy" (503) than kept
+    database_pool_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
 
     redis_host: str | None = None
     redis_port: Port = 6379

@@ -82,35 +82,52 @@ async def _find(database: Database, query: ProductQuery) -> ProductList:
     return ProductList(items=items, total=count or 0, limit=query.limit, offset=query.offset)
 
 
-async def reserve_stock(session: AsyncSession, quantities: Mapping[UUID, int]) -> dict[UUID, Product]:
-    """Take the pieces out of stock in the session's transaction and return the products, or raise OutOfStock.
+async def find_products(session: AsyncSession, quantities: Mapping[UUID, int]) -> dict[UUID, Product]:
+    """Return the products that are wanted; raise NoSuchProduct, or OutOfStock when it can be seen already."""
+    found = await session.scalars(select(Product).where(Product.id.in_(quantities)))
+    products = {product.id: product for product in found}
+    for product_id, quantity in quantities.items():
+        if product_id not in products:
+            raise NoSuchProduct(f"No product has the id {product_id}")
+        if products[product_id].stock < quantity:
+            raise _out_of_stock(products[product_id].name, quantity)
+    return products
 
-    The condition and the change are one statement on a locked row, so two buyers can never get the same piece.
+
+async def reserve_stock(
+    session: AsyncSession, products: Mapping[UUID, Product], quantities: Mapping[UUID, int]
+) -> bool:
+    """Take the pieces out of stock, or raise OutOfStock; return whether a product has sold out by this.
+
+    Condition and change are one statement on a locked row, so two buyers can never get the same piece. The rows stay
+    locked until the commit: make this the transaction's last step, or everybody else who buys them waits for the rest.
     """
     with traced("reserveStock", products=len(quantities)):
-        products = {}
+        sold_out = False
         # Always in the same order: two orders of the same products wait for each other instead of deadlocking.
         for product_id, quantity in sorted(quantities.items()):
-            product = await session.scalar(
+            left = await session.scalar(
                 update(Product)
                 .where(Product.id == product_id, Product.stock >= quantity)
                 .values(stock=Product.stock - quantity)
-                .returning(Product)
+                .returning(Product.stock)
+                .execution_options(synchronize_session=False)
             )
-            if product is None:
-                product = await session.get(Product, product_id)
-                if product is None:
-                    raise NoSuchProduct(f"No product has the id {product_id}")
-                metrics.stock_shortages.inc()
-                raise OutOfStock(f"“{product.name}” has {product.stock} left, {quantity} were ordered")
-            products[product_id] = product
-        return products
+            if left is None:
+                raise _out_of_stock(products[product_id].name, quantity)
+            sold_out = sold_out or left == 0
+        return sold_out
 
 
 async def return_stock(session: AsyncSession, quantities: Mapping[UUID, int]) -> None:
     """Put the pieces back in the session's transaction."""
     for product_id, quantity in sorted(quantities.items()):
-        await session.execute(update(Product).where(Product.id == product_id).values(stock=Product.stock + quantity))
+        await session.execute(
+            update(Product)
+            .where(Product.id == product_id)
+            .values(stock=Product.stock + quantity)
+            .execution_options(synchronize_session=False)
+        )
 
 
 async def receive_deliveries(database: Database, cache: Cache) -> int:
@@ -140,6 +157,11 @@ async def _begin_generation(cache: Cache) -> bytes:
     generation = new_id().hex.encode()
     await cache.set(_GENERATION, generation, GENERATION_SECONDS)
     return generation
+
+
+def _out_of_stock(name: str, quantity: int) -> OutOfStock:
+    metrics.stock_shortages.inc()
+    return OutOfStock(f"“{name}” has fewer than {quantity} left")
 
 
 def _page_key(product_id: UUID) -> str:

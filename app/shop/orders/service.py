@@ -66,7 +66,7 @@ async def create_order(
             wanted = quantities if quantities is not None else await take_all(session, user_id)
             if not wanted:
                 raise EmptyOrder("Put something into the cart first, or send `items`")
-            products = await catalog.reserve_stock(session, wanted)
+            products = await catalog.find_products(session, wanted)
             order = await session.get_one(Order, order_id)
             order.items = [
                 OrderItem(
@@ -79,8 +79,9 @@ async def create_order(
             ]
             order.total_cents = sum(item.quantity * item.unit_price_cents for item in order.items)
             session.add(OrderTransition(order_id=order_id, status=order.status))
+            await session.flush()
+            sold_out = await catalog.reserve_stock(session, products, wanted)
         span.set_attribute("order.total_cents", order.total_cents)
-        sold_out = any(product.stock == 0 for product in products.values())
         await catalog.stock_changed(cache, list(wanted), lists=sold_out)
         metrics.order_value.observe(order.total_cents)
         record_transition(order)
