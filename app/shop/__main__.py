@@ -17,7 +17,8 @@ def main() -> None:
         log_config=None,  # observability has set logging up; uvicorn's would print every line twice
         access_log=False,  # the middleware writes a better one
         server_header=False,
-        timeout_keep_alive=125,  # longer than proxies keep idle connections (Caddy: 120 s), or they would use one that closes
+        # longer than proxies keep idle connections (Caddy: 120 s), or they would use one that is being closed
+        timeout_keep_alive=125,
         timeout_graceful_shutdown=10,
     )
 

@@ -4,7 +4,7 @@ import math
 import random
 from collections.abc import Iterator
 
-REQUESTS_A_VISIT = 8.2
+REQUESTS_A_VISIT = 6.4
 """Mean over many seeds of what `visit.py` does; a test holds it to that."""
 
 _SWING = 0.5  # the busy hour has three times the customers of the quiet one
