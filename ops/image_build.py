@@ -1,5 +1,6 @@
 """Builds one stand-in image: runs its recipe, tries again when a download broke, asks the product for its version."""
 
+import functools
 import json
 import os
 import re
@@ -42,6 +43,7 @@ def labels(tags: list[str]) -> dict[str, dict[str, str]]:
     return {tag: found[tag] for tag in tags if tag in found}
 
 
+@functools.cache
 def archive() -> str:
     """Give the address of Debian's archive this machine uses; empty where it is no Debian and mmdebstrap must know."""
     return apt.archive().uri if apt.os_release().get("ID") == "debian" else ""
@@ -54,7 +56,7 @@ def stop_all() -> None:
         os.killpg(process.pid, signal.SIGTERM)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Build:
     """One image to be built."""
 
@@ -63,6 +65,7 @@ class Build:
     folder: Path
     recipe: str
     fresh: bool = False  # without the engine's cache
+    attempt: int = 1
 
     @property
     def log(self) -> Path:
@@ -73,15 +76,15 @@ class Build:
         """Build it. Raises OpsError naming the image, the step and the last lines of its log."""
         LOGS.mkdir(parents=True, exist_ok=True)
         self.log.write_text("")
-        for attempt in range(1, ATTEMPTS + 1):
-            code = self._attempt()
-            if code == 0 or _stopping.is_set():
-                return
-            text = self.log.read_text(errors="replace")
+        start = 0
+        while self._attempt() and not _stopping.is_set():
+            text = self.log.read_text(errors="replace")[start:]
             broken_transfer = bool(_TRANSFER.search(tail(text, 40)))
-            if not broken_transfer or attempt == ATTEMPTS:
+            if not broken_transfer or self.attempt == ATTEMPTS:
                 raise failure(self.name, text, self.log, broken_transfer=broken_transfer)
-            _stopping.wait(PAUSE_SECONDS * attempt)
+            _stopping.wait(PAUSE_SECONDS * self.attempt)
+            self.attempt += 1
+            start += len(text)
 
     def _attempt(self) -> int:
         return self._import() if (self.folder / "build").exists() else self._build()
@@ -110,7 +113,7 @@ class Build:
         command += ["--secret", f"id=ca,src={mirrors.CA}", "--secret", f"id=mirrors,src={mirrors.MIRRORS}"]
         for name in mirrors.PROXIES:
             command += ["--build-arg", name] if os.environ.get(name) else []
-        command += ["--no-cache"] if self.fresh else []
+        command += ["--no-cache"] if self.fresh and self.attempt == 1 else []
         return self._logged([*command, str(self.folder.parent)]) or self._finish()
 
     def _finish(self) -> int:

@@ -45,11 +45,11 @@ class Progress:
         item(f"{'✗' if failed else '✓'} {name:<24} {time.monotonic() - since:4.0f} s")
 
     def left(self, now: float) -> float:
-        """Estimate the seconds until everything is built."""
+        """Estimate the seconds until everything is built; 0 when what still runs is late."""
         rest = {name: seconds for name, seconds in self._estimates.items() if name not in self._ended}
         for name, (_, since) in self._running.items():
-            rest[name] = max(rest[name] - (now - since), rest[name] * 0.1)  # late ones are nearly there, one hopes
-        return max([sum(rest.values()) / self._side_by_side, *rest.values()]) if rest else 0.0
+            rest[name] = max(rest[name] - (now - since), 0.0)
+        return max([sum(rest.values()) / self._side_by_side, *rest.values()], default=0.0)
 
     def show(self) -> None:
         """Draw the state, not more often than is of use."""
@@ -57,16 +57,16 @@ class Progress:
         if not self._running or now - self._shown < (_LIVE_SECONDS if self._is_live else PLAIN_SECONDS):
             return
         self._shown = now
-        head = f"{len(self._ended)} of {len(self._estimates)} built, about {minutes(self.left(now))} left"
+        head = f"{len(self._ended)} of {len(self._estimates)} built, {time_left(self.left(now))}"
         if not self._is_live:
-            at = ", ".join(f"{name} {now - since:.0f} s" for name, (_, since) in self._running.items())
+            at = ", ".join(f"{_named(build)} {now - since:.0f} s" for build, since in self._running.values())
             item(f"{head}; now: {at}")
             return
         self._clear()
         width = shutil.get_terminal_size().columns - 1
         lines = [
-            f"  … {name:<24} {now - since:4.0f} s  {current_step(build.log)}"
-            for name, (build, since) in self._running.items()
+            f"  … {_named(build):<24} {now - since:4.0f} s  {current_step(build.log)}"
+            for build, since in self._running.values()
         ]
         lines.append(f"    {head}")
         sys.stdout.write("".join(f"{line[:width]}\n" for line in lines))
@@ -79,6 +79,13 @@ class Progress:
             self._drawn = 0
 
 
-def minutes(seconds: float) -> str:
-    """Write a duration as people say it."""
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{max(10, round(seconds, -1)):.0f} s"  # noqa: PLR2004 - 1.5 min
+def _named(build: Build) -> str:
+    return build.name if build.attempt == 1 else f"{build.name} (attempt {build.attempt})"
+
+
+def time_left(seconds: float) -> str:
+    """Say an estimate as people do."""
+    if seconds <= 0:
+        return "takes longer than usual"
+    about = f"{seconds / 60:.0f} min" if seconds >= 90 else f"{max(10, round(seconds, -1)):.0f} s"  # noqa: PLR2004 - 1.5 min
+    return f"about {about} left"

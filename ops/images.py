@@ -7,7 +7,6 @@ What docker-compose.yml and the Dockerfiles name behind `${REGISTRY-}` and a fol
 import argparse
 import hashlib
 import json
-import os
 import re
 import sys
 from collections.abc import Iterable
@@ -67,6 +66,14 @@ class Image:
         """The stand-ins that this one is made from, as tags."""
         return set(re.findall(rf"^FROM ({PREFIX}\S+)", self._dockerfile(), re.MULTILINE))
 
+    def files(self) -> list[Path]:
+        """List what the recipe is made of: its folder, and the scripts of images/common that it mounts."""
+        used = [
+            self.folder,
+            *(self.folder.parent / path for path in re.findall(r"source=([^,\s]+)", self._dockerfile())),
+        ]
+        return sorted(path for part in used for path in (part, *part.rglob("*")) if path.is_file())
+
     def _dockerfile(self) -> str:
         path = self.folder / "Dockerfile"
         return path.read_text(encoding="utf-8") if path.exists() else ""
@@ -116,8 +123,7 @@ def recipes(images: Iterable[Image]) -> dict[str, str]:
         parts = [image.tag, *sorted(found[parent] for parent in image.parents)]
         if not image.parents:
             parts.append(image_build.archive())
-        folders = [image.folder, image.folder.parent / "common"]
-        for path in sorted(path for folder in folders for path in folder.rglob("*") if path.is_file()):
+        for path in image.files():
             parts += [path.relative_to(image.folder.parent).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest()]
         found[image.tag] = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     return found
@@ -224,8 +230,8 @@ def same_version(pinned: str, built: str) -> bool:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run `python3 -m ops images`."""
-    parser = argparse.ArgumentParser(prog="python3 -m ops images", description="build stand-in images from packages")
+    """Run `python3 -m ops.images`, for work on one image; `make images` calls `build`."""
+    parser = argparse.ArgumentParser(prog="python3 -m ops.images", description="build stand-in images from packages")
     parser.add_argument("--only", default="", metavar="NAME", help="one image, and what it is made from")
     parser.add_argument("--force", action="store_true", help="build even what is up to date, without caches")
     options = parser.parse_args(argv)
@@ -234,9 +240,11 @@ def main(argv: list[str] | None = None) -> int:
     except OpsError as error:
         print(f"make images: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on where this left off", file=sys.stderr)
+        return 130
     return 0
 
 
 if __name__ == "__main__":
-    os.chdir(ROOT)
     sys.exit(main())

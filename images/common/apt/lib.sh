@@ -1,4 +1,4 @@
-# Sourced by apt-install and apt-unpack. Mirrors are whatever the base image's own apt configuration names.
+# Sourced by install and unpack. Mirrors are whatever the base image's own apt configuration names.
 # The host's CA bundle is there during the build only, as the secret `ca` (a mirror behind https may need it).
 export DEBIAN_FRONTEND=noninteractive
 apt_options="-qq -o Acquire::Retries=3 -o Dpkg::Use-Pty=0"
