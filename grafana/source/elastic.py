@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 Query = es.Dataquery
 
-CHOSEN = "service:$service AND level:$level AND ($query)"
+# raw: Grafana would escape the colons and quotes that make it a query
+CHOSEN = "service:$service AND level:$level AND (${query:raw})"
 """Lucene: what the logs dashboard's variables choose."""
 
 
@@ -47,6 +48,7 @@ def recent(query: str, limit: int) -> Query:
         es.Dataquery()
         .query(query)
         .time_field("@timestamp")
+        .bucket_aggs([])
         .metrics([es.Logs().id("1").settings(es.ElasticsearchLogsSettings().limit(str(limit)))])
     )
 

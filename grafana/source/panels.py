@@ -1,5 +1,7 @@
 """The kinds of panels, each with what all of its kind have in common. The rest is said by the library's own methods."""
 
+from string import ascii_uppercase
+
 from grafana_foundation_sdk.builders import (
     bargauge,
     common,
@@ -29,8 +31,6 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from grafana.source.elastic import Query
 from grafana.source.frame import ALERTMANAGER, ELASTICSEARCH, PROMETHEUS
-
-REF_IDS = "ABCDEFGH"
 
 
 def promql(expression: str, legend: str = "") -> prometheus.Dataquery:
@@ -69,7 +69,7 @@ def graph(title: str, question: str, unit: str, *queries: prometheus.Dataquery |
         .tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
         .datasource(ELASTICSEARCH if isinstance(queries[0], Query) else PROMETHEUS)
     )
-    for ref_id, query in zip(REF_IDS, queries, strict=False):
+    for ref_id, query in zip(ascii_uppercase, queries, strict=False):
         panel.with_target(query.ref_id(ref_id))
     return panel
 
@@ -99,7 +99,7 @@ def number(title: str, question: str, unit: str, *queries: prometheus.Dataquery)
         .thresholds(steps())
         .datasource(PROMETHEUS)
     )
-    for ref_id, query in zip(REF_IDS, queries, strict=False):
+    for ref_id, query in zip(ascii_uppercase, queries, strict=False):
         panel.with_target(query.ref_id(ref_id))
     return panel
 
@@ -144,7 +144,7 @@ def listing(title: str, question: str, unit: str, columns: dict[str, str]) -> ta
     """Return a row for each label set; `columns` is each column's heading and its expression."""
     panel = table.Panel().title(title).description(question).unit(unit).span(24).height(9).datasource(PROMETHEUS)
     names = {}
-    for ref_id, (heading, expression) in zip(REF_IDS, columns.items(), strict=False):
+    for ref_id, (heading, expression) in zip(ascii_uppercase, columns.items(), strict=False):
         panel.with_target(now(expression).format(PromQueryFormat.TABLE).ref_id(ref_id))
         names[f"Value #{ref_id}"] = heading
     if len(columns) == 1:  # Grafana numbers the values only where there are several
