@@ -87,10 +87,7 @@ def responses(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
     for problem in every:
         entry = declared.setdefault(
             int(problem.status),
-            {
-                "description": "",
-                "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
-            },
+            _response(""),
         )
         entry["description"] = "; ".join(filter(None, (entry["description"], f"{problem.title} (`{problem.code}`)")))
     return declared
@@ -113,9 +110,21 @@ def install(app: FastAPI) -> None:
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         schemas.update(schema.pop("$defs"))
         schemas["ProblemDetails"] = schema
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                if "requestBody" in operation:  # what FastAPI answers before it looks at fields
+                    operation["responses"].setdefault("400", _response("The body is not JSON in UTF-8"))
+                    operation["responses"].setdefault("413", _response("The body is too large"))
         return document
 
     app.openapi = openapi  # type: ignore[method-assign] # the way FastAPI documents for changing the document
+
+
+def _response(description: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
+    }
 
 
 def _answer(  # noqa: PLR0913 - the members of RFC 9457
