@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops import apt
+from ops import apt, diagnose
 from ops.console import OpsError, ask, item, step
 from ops.shell import run, tail
 
@@ -139,7 +139,7 @@ def _bring_up_engine() -> str:
 
 
 def _agree(what: str) -> None:
-    item(f"There is no Docker engine running on this machine. As root, this can {what}.")
+    item(f"No Docker engine runs on this machine; as root, make can {what}.")
     if not ask("Do so?", default=True):
         raise OpsError("without a Docker engine nothing can run", f"install one yourself: {_GUIDE}")
 
@@ -162,11 +162,10 @@ def _start() -> str:
             item(f"Docker Engine {version} runs; its log: {log}")
             return version
         time.sleep(1)
-    shown = (
-        tail(DOCKERD_LOG.read_text(errors="replace"), 5)
-        if daemon
-        else tail(run(["journalctl", "-u", "docker", "-n", "5"]).stdout)
+    said = (
+        DOCKERD_LOG.read_text(errors="replace") if daemon else run(["journalctl", "-u", "docker", "-n", "100"]).stdout
     )
+    shown = "\n".join(diagnose.telling_lines(said)[-3:])
     raise OpsError("the Docker engine does not start", f"its log says why: {log}", shown)
 
 
