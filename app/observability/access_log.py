@@ -35,8 +35,9 @@ def finished(request: "HttpRequest", route: str, status: int, seconds: float, er
     meta["responseTime"] = round(seconds * 1000, 3)
     if request.context.user_id is not None:
         meta["userId"] = request.context.user_id
-    if failed and error is not None:
-        first(error, "log")
+    if error is not None:
+        first(error, "log")  # the server, which sees it next, would log it again
+    if failed:
         meta["exc_info"] = error
     pipeline.emit(level, f"{meta['method']} {meta['url']} {status}", _LOGGER, meta)
 

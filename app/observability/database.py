@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 from pydantic import Field
-from sqlalchemy import Connection, Engine, ExceptionContext, event
+from sqlalchemy import Connection, Engine, ExceptionContext, TextClause, event
 from sqlalchemy.engine.interfaces import Compiled, ExecutionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
@@ -97,13 +97,12 @@ class _Hooks:
             model, operation = labels
             span = state.tracer.start_span(f"{operation.upper()} {model}", kind=SpanKind.CLIENT)
             if span.is_recording():
-                # Bound parameters stay out: the statement has placeholders where the values go.
                 span.set_attributes(
                     self._attributes
                     | {
                         "db.operation.name": operation.upper(),
                         "db.collection.name": model,
-                        "db.query.text": statement[:2_000] if context.compiled is not None else "?",
+                        **_text(context, statement),
                     }
                 )
         conn.info["observability"] = (labels, perf_counter(), span)
@@ -147,6 +146,13 @@ def _labels(context: ExecutionContext, statement: str) -> tuple[str, str]:
         slow_queries.labels(*labels)
         query_errors.labels(*labels)
     return labels
+
+
+def _text(context: ExecutionContext, statement: str) -> dict[str, str]:
+    """Return the statement where its values are placeholders; hand-written SQL may hold values, and stays out."""
+    if context.compiled is None or isinstance(context.compiled.statement, TextClause):
+        return {}
+    return {"db.query.text": statement[:2_000]}
 
 
 def _table(statement: Any) -> str:

@@ -38,6 +38,7 @@ class Handler(logging.Handler):
         except (TypeError, ValueError):  # wrong %-arguments somewhere in a library
             message = str(record.msg)
         meta = self._fields.of(record)
+        meta.pop("message", None)
         meta.pop("color_message", None)  # uvicorn's second rendering of the message, with escape sequences
         if error is not None:
             meta["exc_info"] = error

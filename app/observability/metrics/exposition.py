@@ -5,7 +5,10 @@ from prometheus_client import REGISTRY, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 from starlette.concurrency import run_in_threadpool
 
+from observability.logs import get_logger
 from observability.metrics import http
+
+_log = get_logger(__name__)
 
 # A second series for each, that nobody asks for.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client has no annotation there
@@ -28,7 +31,12 @@ def add_route(app: FastAPI) -> None:
 
 def _initialise(app: FastAPI) -> None:
     """Let the counter of each declared answer exist at 0: one that is born at 1 loses its first increase."""
-    for route, operations in app.openapi().get("paths", {}).items():
+    try:
+        paths = app.openapi().get("paths", {})
+    except Exception as error:  # noqa: BLE001 - a schema that cannot be made must not take the metrics with it
+        _log.warning("No OpenAPI schema: counters of rare answers will be born at 1", exc_info=error)
+        return
+    for route, operations in paths.items():
         for method, operation in operations.items():
             statuses = {status for status in operation.get("responses", {}) if status.isdigit()}
             for status in statuses | {"500"}:

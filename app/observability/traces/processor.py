@@ -1,6 +1,7 @@
 """The SDK's batch processor, with its losses counted and its shutdown bounded."""
 
 import threading
+from collections import deque
 from collections.abc import Sequence
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -37,6 +38,24 @@ class CountingExporter(SpanExporter):
         return self._exporter.force_flush(timeout_millis)
 
 
+class _CountingQueue(deque[ReadableSpan]):
+    """Counts what falls out at the far end. The lock makes the count exact: the exporting thread pops meanwhile."""
+
+    def __init__(self, *, maxlen: int) -> None:
+        super().__init__(maxlen=maxlen)
+        self._lock = threading.Lock()
+
+    def appendleft(self, span: ReadableSpan, /) -> None:
+        with self._lock:
+            if len(self) == self.maxlen:
+                _queue_full.inc()
+            super().appendleft(span)
+
+    def pop(self) -> ReadableSpan:  # type: ignore[override]  # a deque's pop takes no index either
+        with self._lock:
+            return super().pop()
+
+
 class CountingProcessor(BatchSpanProcessor):
     """A BatchSpanProcessor that counts the spans it drops, and flushes for `flush_seconds` at most when it stops.
 
@@ -48,16 +67,17 @@ class CountingProcessor(BatchSpanProcessor):
 
     def __init__(self, span_exporter: SpanExporter) -> None:
         super().__init__(CountingExporter(span_exporter))
+        inner = self._batch_processor
+        inner._queue = _CountingQueue(maxlen=inner._max_queue_size)  # noqa: SLF001 - see the class
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue the span; when the queue is full, its oldest span is dropped."""
-        inner = self._batch_processor
-        if span.context is not None and span.context.trace_flags.sampled:
-            if inner._shutdown:  # noqa: SLF001 - see the class
-                _shutdown.inc()
-            elif len(inner._queue) == inner._max_queue_size:  # noqa: SLF001 - see the class
-                _queue_full.inc()
-        super().on_end(span)
+        if not (span.context and span.context.trace_flags.sampled):
+            return
+        if self._batch_processor._shutdown:  # noqa: SLF001 - see the class
+            _shutdown.inc()
+        else:
+            super().on_end(span)
 
     def shutdown(self) -> None:
         """Export what is queued, then stop."""

@@ -1,0 +1,180 @@
+"""No secret gets through, nothing forges a line, and nothing makes a line get lost."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from observability import get_logger
+from observability.logs import redaction
+from observability.logs.shape import Shape
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NSJ9.c2lnbmF0dXJlLXBhcnQ"
+PLANTED = [
+    ("hunter2-a", "password=hunter2-a"),
+    ("hunter2-b", '{"user": "x", "password": "hunter2-b"}'),
+    ("hunter2-c", r'{"body": "{\"password\": \"hunter2-c\"}"}'),
+    ("hunter2-d", "login failed: passwd: hunter2-d"),
+    ("hunter2-e", "https://shop.test/reset?token=hunter2-e&x=1"),
+    ("hunter2-f", "postgresql://shop:hunter2-f@postgres:5432/shop"),
+    ("hunter2/g", "redis://:hunter2/g@redis"[:9] + "hunter2%2Fg@redis:6379/0"),
+    ("hunter2@h", "amqp://u:hunter2@h@host/v"),
+    ("abcdef123456", "Authorization: Bearer abcdef123456"),
+    ("dXNlcjpwYXNz", "authorization=Basic dXNlcjpwYXNz"),
+    ("qwertyuiop99", "sent header bearer qwertyuiop99 to gateway"),
+    (JWT, f"token was {JWT}, rejected"),
+    ("s3ss10n", "Cookie: visit=1; session=s3ss10n; theme=dark"),
+    ("s3cr3t-i", "client_secret=s3cr3t-i"),
+    ("s3cr3t-j", "DB_PASSWORD='s3cr3t-j with space'"),
+    ("s3cr3t-k", "apiKey: s3cr3t-k"),
+    ("s3cr3t-l", "x-api-key: s3cr3t-l"),
+    ("s3cr3t-m", 'accessToken = "s3cr3t-m"'),
+    ("4242424242424242", "card 4242424242424242 declined"),
+    ("4242 4242 4242 4242", "card 4242 4242 4242 4242 12 30 123"),
+    ("4000-0000-0000-0002", "card 4000-0000-0000-0002"),
+    ("378282246310005", "amex378282246310005"),
+    ("5555555555554444", "numbers: 2026 5555555555554444 17"),
+    ("MIIEvQIBADANBg", "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\n-----END PRIVATE KEY-----"),
+    ("ghp_16C7e42F292c6912E7", "cloning https://ghp_16C7e42F292c6912E7@github.test/x.git"),
+    ("999", '{"card_number": "x", "cvc": 999}'),
+]
+SECRET_KEYS = [
+    "password", "Password", "db_password", "user-password", "passwd", "secret", "client_secret", "token",
+    "accessToken", "refresh_token", "authorization", "Authorization", "Proxy-Authorization", "cookie", "Set-Cookie",
+    "api_key", "apiKey", "X-API-Key", "private_key", "credentials", "card_number", "cardNumber", "cvc", "CVV", "pan",
+    "session_id", "sessionId", "csrf_token", "otp", "jwt", "faults_token", "TOKEN_KEY",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("secret", "text"), PLANTED)
+def test_a_planted_secret_is_in_no_field(secret: str, text: str, lines: Any) -> None:
+    log = get_logger("test")
+    log.info(text, value=text, deep={"list": [text, {"x": text}]}, raw=text.encode())
+    log.bind(bound=text).warning("bound")
+    logging.getLogger("lib").warning("%s", text, extra={"more": text})
+    try:
+        raise ValueError(text)
+    except ValueError:
+        log.exception("failed")
+    read = lines()
+    assert len(read) == 4
+    assert secret not in str(read)
+    assert all("[REDACTED]" in str(line) for line in read)
+
+
+@pytest.mark.parametrize("key", SECRET_KEYS)
+def test_a_secret_key_hides_its_value(key: str) -> None:
+    assert redaction.meta({key: "value-of-it"}) == {key: "[REDACTED]"}
+    assert redaction.meta({"request": {"headers": {key: ["value-of-it"]}}})["request"]["headers"][key] == "[REDACTED]"
+
+
+@pytest.mark.parametrize("key", ["passenger", "tokenizer", "company", "panel", "order_id", "secretary", "japan", "cvs"])
+def test_a_harmless_key_keeps_its_value(key: str) -> None:
+    assert redaction.meta({key: "value"}) == {key: "value"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GET /api/v1/orders/0193c5b2-1f7e-7abc-8def-0123456789ab 200",
+        "2026-11-24T10:11:12.123Z took 1234 ms",
+        "1790000000000",
+        "phone 13800138000",
+        "http://127.0.0.1:3000/products?q=basic+shirt&limit=20",
+        "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0",
+        "postgresql://postgres:5432/shop",
+        "订单已创建，金额 ¥12.50",
+        "4242424242424241 is no card number",
+        "0.4242424242424242",
+    ],
+)
+def test_harmless_text_is_untouched(text: str) -> None:
+    assert redaction.text(text) == text
+
+
+def test_hidden_and_forging_characters_are_shown() -> None:
+    nasty = "a\nb\rc\x1b[31md\u202ee\u2028f\u0085g\x00h\x7fi\ud800j\u200bk\tl"
+    shown = redaction.text(nasty)
+    assert shown == ("a\\nb\\rc\\u001b[31md\\u202ee\\u2028f\\u0085g\\u0000h\\u007fi\\ud800j\\u200bk\\tl")
+    assert redaction.text("Traceback\n  File\x1b", lines=True) == "Traceback\n  File\\u001b"
+
+
+class Hostile:
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+    __repr__ = __str__
+
+
+def test_any_object_can_be_logged(lines: Any) -> None:
+    circle: list[Any] = []
+    circle.append(circle)
+    get_logger("test").info(
+        "all", hostile=Hostile(), circle=circle, number=2**200, big=2**63, nan=float("nan"), when=datetime.now(UTC),
+        money=Decimal("1.5"), raw=b"\xff\xfe", key=uuid4(), keys={1: "a", None: "b", (1, 2): "c"}, kind=int,
+        error=ValueError("x"), many=list(range(1000)), long="x" * 100_000, deep={"a": {"b": {"c": {"d": {"e": {"f": {}}}}}}},
+    )  # fmt: skip
+    (line,) = lines()
+    assert line["message"] == "all"
+    assert line["meta"]["nan"] is None
+    assert len(line["meta"]["many"]) == redaction.MAX_ITEMS + 1
+    assert len(line["meta"]["long"]) < redaction.MAX_TEXT + 100
+
+
+def test_a_line_has_a_largest_size(lines: Any) -> None:
+    get_logger("test").info("big", **{f"k{number}": "x" * 8000 for number in range(100)})
+    (line,) = lines()
+    assert "truncated" in line["meta"]
+
+
+NASTY = st.one_of(
+    st.text(alphabet=st.characters(), max_size=200),  # surrogates included
+    st.sampled_from(
+        [
+            "${jndi:ldap://x/a}", "{{7*7}}", "%s%n%x", '{"level":"ERROR"}\n{"x":1}', "\u202egpj.exe", "\ud83d", "a" * 20_000,
+            '"}\r\n{"timestamp":"x"}', "'; DROP TABLE logs; --", "<script>", "\x1b]0;title\x07", "\\u0000", "password=\n\n",
+            "\\" * 3000, "=" * 3000, "token" * 2000, "1 " * 5000, "1" * 9000, "://" * 3000, "-----BEGIN PRIVATE KEY-----" * 300,
+        ]
+    ),
+)  # fmt: skip
+VALUES = st.recursive(
+    st.one_of(NASTY, st.integers(), st.floats(), st.binary(max_size=50), st.none(), st.booleans()),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(NASTY, inner, max_size=4)),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=100, deadline=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(NASTY, st.dictionaries(st.text(max_size=20).filter(lambda key: key != "exc_info"), VALUES, max_size=5))
+def test_fuzz_every_line_is_one_line_of_json(message: str, meta: dict[str, Any]) -> None:
+    line = Shape("fuzz").line("INFO", message, "test", meta)
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    assert line.isascii() or not redaction._hidden.search(line.decode().rstrip("\n"))
+    parsed = orjson.loads(line)
+    assert list(parsed)[:4] == ["timestamp", "level", "message", "service"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(NASTY, NASTY)
+def test_fuzz_a_secret_does_not_survive_its_surroundings(before: str, after: str) -> None:
+    secret = "Zq9-unguessable-Zq9"  # noqa: S105 - that is the point
+    for planted in (f"{before} password={secret} {after}", f"{before} Bearer {secret} {after}"):
+        assert secret not in str(redaction.clean({"x": planted}))
+
+
+@pytest.mark.parametrize("text", ["a" * 8000, "1" * 8000, "a_" * 4000, "token" * 1600, '"' * 8000, "\\" * 8000, "= " * 4000,
+                                  "eyJ" * 2600, "://a" * 2000, "bearer " * 1100, "1-" * 4000, "cookie" * 1300])  # fmt: skip
+def test_no_text_makes_redaction_slow(text: str) -> None:
+    started = time.process_time()
+    redaction.text(text)
+    assert time.process_time() - started < 0.2

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import Field, SecretStr
+
+from observability.faults import FaultSettings
+from observability.settings import LogSettings, Settings, read_settings
+from observability.traces.settings import TraceSettings
+
+
+class Example(Settings):
+    example_port: int = Field(3000, gt=0)
+    example_token: SecretStr | None = None
+    example_key: SecretStr
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXAMPLE_KEY", "k")
+
+
+def test_a_secret_is_read_from_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("from-file\n")
+    monkeypatch.setenv("EXAMPLE_TOKEN_FILE", str(tmp_path / "token"))
+    token = read_settings(Example).example_token
+    assert token
+    assert token.get_secret_value() == "from-file"
+    assert "from-file" not in repr(read_settings(Example))
+
+
+@pytest.mark.parametrize(
+    ("environment", "cls", "expected"),
+    [
+        ({"EXAMPLE_PORT": "http"}, Example, "EXAMPLE_PORT: Input should be a valid integer"),
+        ({"EXAMPLE_PORT": "-1"}, Example, "EXAMPLE_PORT: Input should be greater than 0, but it is '-1'"),
+        ({"EXAMPLE_KEY": ""}, Example, "EXAMPLE_KEY: not set; set it (or EXAMPLE_KEY_FILE)"),
+        ({"EXAMPLE_TOKEN_FILE": "/nowhere"}, Example, "EXAMPLE_TOKEN_FILE: cannot read /nowhere: No such file"),
+        ({"LOG_LEVEL": "LOUD"}, LogSettings, "LOG_LEVEL: Input should be 'ERROR', 'WARN', 'INFO' or 'DEBUG'"),
+        ({"FAULTS_ENABLED": "true"}, FaultSettings, "FAULTS_TOKEN: not set, but FAULTS_ENABLED is true"),
+        ({"OTEL_TRACES_SAMPLER": "sometimes"}, TraceSettings, "OTEL_TRACES_SAMPLER: Input should be 'always_on'"),
+        (
+            {"OTEL_TRACES_SAMPLER_ARG": "1.5"},
+            TraceSettings,
+            "OTEL_TRACES_SAMPLER_ARG: Input should be less than or equal",
+        ),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "jaeger:4317"}, TraceSettings, "OTEL_EXPORTER_OTLP_ENDPOINT: "),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, TraceSettings, "OTEL_EXPORTER_OTLP_PROTOCOL: "),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "a"}, TraceSettings, "OTEL_RESOURCE_ATTRIBUTES: must be key=value pairs"),
+        ({"OTEL_PROPAGATORS": "b3"}, TraceSettings, "OTEL_PROPAGATORS: must be some of tracecontext"),
+        ({"OTEL_BSP_MAX_QUEUE_SIZE": "10"}, TraceSettings, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE: must not be more than"),
+    ],
+)
+def test_a_wrong_value_is_one_clear_line_and_exit_code_2(
+    environment: dict[str, str],
+    cls: type[Settings],
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as stopped:
+        read_settings(cls)
+    assert stopped.value.code == 2
+    message = capsys.readouterr().err
+    assert message.startswith(expected)
+    assert message.count("\n") == 1
+
+
+def test_two_wrong_values_are_two_lines_without_secrets(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EXAMPLE_PORT", "x")
+    monkeypatch.setenv("LOG_LEVEL", "x")
+
+    class Both(Example, LogSettings):
+        example_key: SecretStr = Field(min_length=20)
+
+    monkeypatch.setenv("EXAMPLE_KEY", "too-short-secret")
+    with pytest.raises(SystemExit):
+        read_settings(Both)
+    message = capsys.readouterr().err
+    assert message.count("\n") == 3
+    assert "too-short-secret" not in message

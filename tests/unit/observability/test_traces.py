@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent import futures
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from fastapi import FastAPI, HTTPException
+from opentelemetry import baggage, trace
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as pb
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as pb_grpc
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.trace import SpanKind, StatusCode
+
+import observability
+from observability import traced
+from observability.traces import here
+from observability.traces.processor import CountingProcessor
+
+Change = Callable[..., float]
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    app = FastAPI()
+    observability.install(app, service="test-service")
+
+    @app.get("/orders/{order_id}")
+    async def order(order_id: str) -> dict[str, Any]:
+        observability.bind_user("u-1")
+        with traced("loadOrder", order_id=order_id, coupon_code="X1", nothing=None):
+            observability.get_logger("shop").info("inside")
+            return {"tenant": baggage.get_baggage("tenant"), "trace": f"{here().trace_id:032x}"}
+
+    @app.get("/boom")
+    async def boom() -> None:
+        with traced("outer"), traced("inner"):
+            raise ValueError("password=hunter2")
+
+    @app.get("/refused")
+    async def refused() -> None:
+        raise HTTPException(503)
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as made:
+        yield made
+
+
+async def test_one_server_span_with_current_names_and_a_child(
+    client: httpx.AsyncClient, spans: Any, lines: Any
+) -> None:
+    headers = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01", "baggage": "tenant=acme", "user-agent": "tester"}
+    response = await client.get("/orders/o7?token=abc", headers=headers)
+    assert response.json() == {"tenant": "acme", "trace": TRACE}
+    child, server = spans.get_finished_spans()
+    assert (server.name, server.kind, f"{server.parent.span_id:016x}") == (
+        "GET /orders/{order_id}",
+        SpanKind.SERVER,
+        "b7ad6b7169203331",
+    )
+    assert dict(server.attributes) == {
+        "http.request.method": "GET",
+        "http.response.status_code": 200,
+        "http.route": "/orders/{order_id}",
+        "url.path": "/orders/o7",
+        "url.query": "token=[REDACTED]",
+        "url.scheme": "http",
+        "network.protocol.version": "1.1",
+        "server.address": "test",
+        "client.address": "127.0.0.1",
+        "user_agent.original": "tester",
+        "user.id": "u-1",
+    }
+    assert child.parent.span_id == server.context.span_id
+    assert dict(child.attributes) == {"order.id": "o7", "app.coupon_code": "X1"}
+    read = lines()
+    assert {line["trace_id"] for line in read} == {TRACE}
+    assert [line["span_id"] for line in read] == [f"{span.context.span_id:016x}" for span in (server, child, server)]
+
+
+async def test_an_unsampled_request_keeps_its_trace_id_in_the_logs(
+    client: httpx.AsyncClient, spans: Any, lines: Any
+) -> None:
+    await client.get("/orders/o7", headers={"traceparent": f"00-{TRACE}-b7ad6b7169203331-00"})
+    assert spans.get_finished_spans() == ()
+    assert {line["trace_id"] for line in lines()} == {TRACE}
+
+
+async def test_an_exception_is_recorded_once_and_redacted(client: httpx.AsyncClient, spans: Any) -> None:
+    await client.get("/boom")
+    inner, outer, server = spans.get_finished_spans()
+    assert [span.status.status_code for span in (inner, outer, server)] == [StatusCode.ERROR] * 3
+    assert [len(span.events) for span in (inner, outer, server)] == [1, 0, 0]
+    assert inner.events[0].attributes["exception.message"] == "password=[REDACTED]"
+    assert "hunter2" not in str([span.to_json() for span in (inner, outer, server)])
+    assert server.attributes["error.type"] == "ValueError"
+
+
+async def test_a_5xx_without_exception_is_an_error_and_a_4xx_is_not(client: httpx.AsyncClient, spans: Any) -> None:
+    await client.get("/refused")
+    await client.get("/nothing")
+    refused, nothing = spans.get_finished_spans()
+    assert (refused.status.status_code, refused.attributes["error.type"]) == (StatusCode.ERROR, "503")
+    assert (nothing.name, nothing.status.status_code) == ("GET", StatusCode.UNSET)
+    assert "http.route" not in nothing.attributes
+
+
+async def test_machines_questions_make_no_span(client: httpx.AsyncClient, spans: Any) -> None:
+    await client.get("/metrics")
+    await client.get("/healthz")
+    assert spans.get_finished_spans() == ()
+
+
+async def test_traced_decorates_sync_and_async_functions(spans: Any) -> None:
+    @traced("add", order_id="o1")
+    def add(a: int, b: int) -> int:
+        return a + b
+
+    @traced("addLater")
+    async def add_later(a: int, b: int) -> int:
+        await asyncio.sleep(0)
+        return add(a, b)
+
+    assert await asyncio.gather(add_later(1, 2), add_later(3, 4)) == [3, 7]
+    assert asyncio.iscoroutinefunction(add_later)
+    assert add.__name__ == "add"
+    names = sorted(span.name for span in spans.get_finished_spans())
+    assert names == ["add", "add", "addLater", "addLater"]
+    by_id = {span.context.span_id: span for span in spans.get_finished_spans()}
+    parents = {by_id[span.parent.span_id].name for span in by_id.values() if span.name == "add"}
+    assert parents == {"addLater"}
+
+
+async def test_links_and_roots(spans: Any) -> None:
+    with traced("request"):
+        origin = here()
+        with traced("background", root=True, links=[origin]):
+            pass
+    background, _ = spans.get_finished_spans()
+    assert background.parent is None
+    assert background.context.trace_id != origin.trace_id
+    assert [link.context for link in background.links] == [origin]
+
+
+def test_off_it_costs_nothing_to_speak_of() -> None:
+    @traced("x", order_id="1")
+    def work() -> None: ...
+
+    started = time.process_time()
+    for _ in range(10_000):
+        work()
+    assert (time.process_time() - started) / 10_000 < 50e-6
+    assert not trace.get_current_span().get_span_context().is_valid
+
+
+class Broken(SpanExporter):
+    def __init__(self) -> None:
+        self.batches = 0
+
+    def export(self, spans: Any) -> SpanExportResult:
+        self.batches += 1
+        time.sleep(0.05)
+        return SpanExportResult.FAILURE if self.batches % 2 else SpanExportResult.SUCCESS
+
+
+def test_every_span_is_either_exported_or_counted_as_dropped(change: Change, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "50")
+    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "10")
+    reasons = ("queue_full", "export_failed", "shutdown")
+
+    def dropped() -> list[float]:
+        return [change("trace_spans_dropped_total", reason=reason) for reason in reasons]
+
+    change("trace_spans_exported_total")
+    dropped()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(CountingProcessor(Broken()))
+    tracer = provider.get_tracer("t")
+    for _ in range(1000):
+        tracer.start_span("x").end()
+    provider.shutdown()
+    tracer.start_span("late").end()
+    lost = dropped()
+    assert change("trace_spans_exported_total") + sum(lost) == 1001
+    assert all(count > 0 for count in lost)
+
+
+def test_an_endpoint_that_is_away_delays_the_stop_by_little(change: Change) -> None:
+    code = """
+        import time, observability
+        from observability.metrics.traces import spans_dropped
+        observability.start(service="t")
+        for _ in range(100):
+            with observability.traced("x"):
+                pass
+        started = time.monotonic()
+        observability.shutdown(2)
+        assert time.monotonic() - started < 4, time.monotonic() - started
+        lost = sum(sample.value for family in spans_dropped.collect() for sample in family.samples)
+        assert lost == 100, lost
+    """
+    run(code, "http://127.0.0.1:1")
+
+
+class Sink(pb_grpc.TraceServiceServicer):
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.resource: dict[str, str] = {}
+
+    def Export(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002 - gRPC's name and signature
+        for resource in request.resource_spans:
+            self.resource = {pair.key: pair.value.string_value for pair in resource.resource.attributes}
+            self.names += [span.name for scope in resource.scope_spans for span in scope.spans]
+        return pb.ExportTraceServiceResponse()
+
+
+def test_what_was_finished_is_flushed_at_the_stop() -> None:
+    sink = Sink()
+    server = grpc.server(futures.ThreadPoolExecutor(2))
+    pb_grpc.add_TraceServiceServicer_to_server(sink, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    code = """
+        import observability, os, opentelemetry.trace
+        observability.start(service="shop", version="1.2.3")
+        for number in range(1500):
+            with observability.traced(f"span-{number}"):
+                pass
+        observability.shutdown(5)
+        observability.shutdown(5)
+    """
+    run(code, f"http://127.0.0.1:{port}", OTEL_RESOURCE_ATTRIBUTES="deployment.environment.name=demo")
+    server.stop(0)
+    assert sorted(sink.names) == sorted(f"span-{number}" for number in range(1500))
+    assert sink.resource["service.name"] == "shop"
+    assert sink.resource["service.version"] == "1.2.3"
+    assert sink.resource["deployment.environment.name"] == "demo"
+    assert sink.resource["service.instance.id"]
+
+
+def run(code: str, endpoint: str, **environment: str) -> None:
+    env = {**os.environ, "PYTHONPATH": "app", "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "LOG_CONSOLE": "off"}
+    env |= {"LOG_PATH": "/tmp/observability-test-logs", "OTEL_EXPORTER_OTLP_INSECURE": "true", **environment}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], env=env, timeout=60, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
