@@ -5,7 +5,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, FastAPI
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -22,7 +22,7 @@ from shop.cache import MemoryCache, RedisCache
 from shop.cart.router import router as cart_router
 from shop.catalog.router import router as catalog_router
 from shop.database import exhaust_pool, open_database
-from shop.dependencies import Shop, visit
+from shop.dependencies import Shop
 from shop.housekeeping import keep_house
 from shop.orders.router import router as orders_router
 from shop.payments.gateway import open_gateway
@@ -32,6 +32,7 @@ from shop.start import prepare
 from shop.users.passwords import Passwords
 from shop.users.router import router as users_router
 from shop.users.tokens import Tokens
+from shop.visits import VisitMiddleware
 
 SERVICE = "ecommerce-api"
 BODY_BYTES_MAX = 64 * 1024  # the largest honest request, an order of 50 lines, has 5 KB
@@ -62,7 +63,8 @@ def create_app(settings: ShopSettings | None = None) -> FastAPI:
     )
     observability.install(app, service=SERVICE)
     problems.install(app)
-    api = APIRouter(prefix="/api/v1", dependencies=[Depends(visit)])
+    app.add_middleware(VisitMiddleware)
+    api = APIRouter(prefix="/api/v1")
     for router in (users_router, catalog_router, cart_router, orders_router, payments_router):
         api.include_router(router)
     app.include_router(api)
@@ -79,7 +81,7 @@ async def open_shop(settings: ShopSettings) -> AsyncIterator[Shop]:
         stack.push_async_callback(database.engine.dispose)
         instrument(database.engine)
         await prepare(database)
-        redis = _open_redis(settings)
+        redis = open_redis(settings)
         if redis:
             stack.push_async_callback(redis.aclose)
             instrument_redis(redis)
@@ -114,7 +116,8 @@ def _tokens(settings: ShopSettings) -> Tokens:
     return Tokens(key, settings.token_lifetime_seconds)
 
 
-def _open_redis(settings: ShopSettings) -> Redis | None:
+def open_redis(settings: ShopSettings) -> Redis | None:
+    """Return Redis' client; None where REDIS_HOST is not set."""
     if settings.redis_host is None:
         return None
     return Redis(

@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import DateTime, Dialect, Uuid, event, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -19,6 +18,8 @@ from observability import faults
 from shop.settings import ShopSettings
 
 SLOW_QUERY_SECONDS = 1.2  # the fault slow_queries: just over the threshold of db_slow_queries_total (1 s)
+
+_FAULT_POLL_SECONDS = 0.2
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -155,16 +156,29 @@ async def insert_new(session: AsyncSession, table: type[Base], *rows: dict[str, 
 async def exhaust_pool(database: Database) -> None:
     """Hold every connection while the fault `pool_exhaustion` runs; runs until cancelled."""
     held: list[AsyncConnection] = []
+
+    async def take() -> None:
+        held.append(await database.engine.connect())
+
+    taking: asyncio.Task[None] | None = None
     try:
         while True:
             if faults.active("pool_exhaustion"):
-                with suppress(PoolTimeoutError):  # that is the aim; a connection returned later is taken next time
-                    held.append(await database.engine.connect())
-                    continue
+                taking = taking or asyncio.create_task(take())  # queues for a connection like any request
+                if (await asyncio.wait([taking], timeout=_FAULT_POLL_SECONDS))[0]:
+                    taking.exception()  # a queue too long is what this is for
+                    taking = None
             else:
-                while held:
-                    await held.pop().close()
-            await asyncio.sleep(0.2)
+                await _let_go(taking, held)
+                taking = None
+                await asyncio.sleep(_FAULT_POLL_SECONDS)
     finally:
-        while held:
-            await held.pop().close()
+        await _let_go(taking, held)
+
+
+async def _let_go(taking: asyncio.Task[None] | None, held: list[AsyncConnection]) -> None:
+    if taking:
+        taking.cancel()
+        await asyncio.wait([taking])
+    while held:
+        await held.pop().close()

@@ -1,25 +1,20 @@
-"""What routes ask for: the shop's parts, the logged-in user, the visit."""
+"""What routes ask for: the shop's parts and the logged-in user."""
 
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from observability import bind_user
-from shop import metrics
 from shop.active_users import ActiveUsers
 from shop.cache import Cache
 from shop.database import Database
-from shop.ids import new_id
 from shop.payments.gateway import PaymentGateway
 from shop.settings import ShopSettings
 from shop.users.passwords import Passwords
 from shop.users.tokens import NotLoggedIn, Tokens
-
-VISIT_COOKIE = "visit"
-VISIT_SECONDS = 30 * 60  # web analytics' usual end of a visit: half an hour without a request
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +54,3 @@ async def current_user(
 
 
 CurrentUser = Annotated[UUID, Depends(current_user)]
-
-
-async def visit(request: Request, response: Response) -> None:
-    """Count a visitor's session once, and keep it alive while requests come."""
-    session = request.cookies.get(VISIT_COOKIE)
-    if session is None:
-        session = str(new_id())
-        metrics.visitor_sessions.inc()
-    response.set_cookie(VISIT_COOKIE, session, max_age=VISIT_SECONDS, httponly=True, samesite="lax")
