@@ -127,7 +127,7 @@ def test_logs_are_searchable_by_request_id(stack: Stack, story: Story, request_:
 
 def test_logs_name_the_order(stack: Stack, story: Story) -> None:
     lines = eventually(
-        lambda: stack.elasticsearch.lines(**{"meta.order_id": story.order_id}),
+        lambda: stack.elasticsearch.lines(**{"meta.orderId": story.order_id}),
         within=30,
         what="lines with the order's id",
     )
