@@ -19,7 +19,16 @@ CLIENT_CLOSED_REQUEST = 499
 
 LABELS = ("method", "route", "status_code")
 
+
+class InProgress:
+    """A plain number, read at each scrape: a Gauge's two locks are a tenth of what the middleware costs."""
+
+    count = 0
+
+
+in_progress = InProgress()
 requests_in_progress = Gauge("http_requests_in_progress", "Requests that wait for the last byte of their answer.")
+requests_in_progress.set_function(lambda: in_progress.count)
 requests = Counter(
     "http_requests_total",
     "Requests answered, by the status sent; 499 when the client left first, 500 when an answer broke off. "

@@ -24,7 +24,7 @@ def make_app() -> FastAPI:
 
     @app.get(ROUTE)
     async def do(what: str, n: int = 0) -> Any:
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.006 if what == "leave" else 0)  # nobody gives up sooner
         if what == "refuse":
             raise HTTPException(409)
         if what == "crash":
