@@ -1,5 +1,6 @@
 """`python3 -m ops VERB`: one verb a target of the Makefile."""
 
+import signal
 import sys
 from collections.abc import Callable
 
@@ -26,6 +27,8 @@ def main(args: list[str]) -> int:
     if len(args) != 1 or args[0] not in VERBS:
         print(f"usage: python3 -m ops {{{','.join(VERBS)}}}", file=sys.stderr)
         return 2
+    # as Ctrl-C does, so that builds and other children are ended too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         settle_home()
         return VERBS[args[0]]() or 0

@@ -16,6 +16,7 @@ _ROWS = {
     ("jaeger", 16686): ("Jaeger", "/", ""),
     ("mailpit", 8025): ("caught mail", "/", ""),
     ("notifier", 9095): ("notifier", "/", ""),
+    ("chat-robots", 9096): ("chat stand-ins", "/", ""),
     ("elasticsearch", 9200): ("Elasticsearch", "/_cluster/health", "elastic, .secrets/elastic"),
     ("jaeger", 4317): ("OTLP gRPC", "", ""),
     ("jaeger", 4318): ("OTLP HTTP", "", ""),
