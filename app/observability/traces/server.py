@@ -23,10 +23,12 @@ def enabled() -> bool:
 class ServerSpan:
     """Started before the application, current while it runs, finished with the answer's last byte."""
 
-    __slots__ = ("_span", "_token", "exemplar")
+    __slots__ = ("_headers", "_scope", "_span", "_token", "exemplar")
 
-    def __init__(self, span: trace.Span, context: Any) -> None:
+    def __init__(self, span: trace.Span, context: Any, scope: Scope, headers: dict[bytes, bytes]) -> None:
         self._span = span
+        self._scope = scope
+        self._headers = headers
         self._token = otel_context.attach(trace.set_span_in_context(span, context))
         ids = span.get_span_context()
         self.exemplar = {"trace_id": f"{ids.trace_id:032x}"} if ids.trace_flags.sampled else None
@@ -36,13 +38,15 @@ class ServerSpan:
         span = self._span
         if span.is_recording():
             name = method if method in METHODS else "HTTP"
-            span.set_attribute("http.response.status_code", status)
+            attributes = _attributes(self._scope, self._headers, method)
+            attributes["http.response.status_code"] = status
             if route != UNMATCHED:
-                span.set_attribute("http.route", route)
+                attributes["http.route"] = route
                 name = f"{name} {route}"
-            span.update_name(name)
             if user_id is not None:
-                span.set_attribute("user.id", user_id)
+                attributes["user.id"] = user_id
+            span.set_attributes(attributes)  # all at once: each call takes the span's lock
+            span.update_name(name)
             if error is not None and status >= _SERVER_ERROR:
                 errors.record(span, error)
             elif status >= _SERVER_ERROR:
@@ -68,9 +72,7 @@ def start(scope: Scope, headers: dict[bytes, bytes]) -> ServerSpan:
         context=context if context is not None else otel_context.Context(),
         kind=SpanKind.SERVER,
     )
-    if span.is_recording():
-        span.set_attributes(_attributes(scope, headers, method))
-    return ServerSpan(span, context)
+    return ServerSpan(span, context, scope, headers)
 
 
 def _attributes(scope: Scope, headers: dict[bytes, bytes], method: str) -> dict[str, str | int]:

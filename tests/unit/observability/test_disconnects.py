@@ -51,7 +51,7 @@ async def port(request: pytest.FixtureRequest) -> AsyncIterator[int]:
         config = uvicorn.Config(app, log_config=None, access_log=False, http=request.param, lifespan="off")
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
         yield listener.getsockname()[1]
         server.should_exit = True
@@ -86,7 +86,7 @@ async def settled(value: Callable[[], bool]) -> bool:
         (b"POST /upload HTTP/1.1\r\nHost: t\r\nContent-Length: 1000\r\n\r\nhalf", "/upload", 0),
     ],
 )
-async def test_a_client_that_leaves_is_499(
+async def test_a_client_that_leaves_is_499(  # noqa: PLR0913, PLR0917 - fixtures and parameters
     port: int, change: Change, lines: Any, request_text: bytes, route: str, read: int
 ) -> None:
     labels = {"method": request_text.split()[0].decode(), "route": route, "status_code": "499"}

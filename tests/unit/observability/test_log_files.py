@@ -97,10 +97,14 @@ def test_processes_in_one_folder_share_no_file(tmp_path: Path) -> None:
     code = """
         from observability import logs
         from observability.settings import LogSettings, read_settings
+        import os, pathlib, time
         logs.configure(read_settings(LogSettings), "t")
+        folder = pathlib.Path(os.environ["LOG_PATH"])
+        (folder / f"{os.getpid()}.ready").touch()
+        while len(list(folder.glob("*.ready"))) < 3:  # all at the same time
+            time.sleep(0.01)
         for number in range(300):
             logs.get_logger("x").info("line", number=number)
-        import time; time.sleep(0.5)
         logs.shutdown(5)
     """
     processes = [run(code, tmp_path, LOG_MAX_BYTES="20000", LOG_BACKUP_COUNT="50") for _ in range(3)]
@@ -185,7 +189,7 @@ def test_a_block_larger_than_the_file_is_split_at_lines(tmp_path: Path) -> None:
     block = [b"%040d\n" % number for number in range(20)]
     assert file.write(block) == 20
     file.close()
-    files = sorted(tmp_path.glob("combined.*Z.log")) + [tmp_path / "combined.log"]
+    files = [*sorted(tmp_path.glob("combined.*Z.log")), tmp_path / "combined.log"]
     assert b"".join(path.read_bytes() for path in files) == b"".join(block)
     assert all(path.stat().st_size <= 100 for path in files)
 

@@ -48,11 +48,39 @@ PLANTED = [
     ("999", '{"card_number": "x", "cvc": 999}'),
 ]
 SECRET_KEYS = [
-    "password", "Password", "db_password", "user-password", "passwd", "secret", "client_secret", "token",
-    "accessToken", "refresh_token", "authorization", "Authorization", "Proxy-Authorization", "cookie", "Set-Cookie",
-    "api_key", "apiKey", "X-API-Key", "private_key", "credentials", "card_number", "cardNumber", "cvc", "CVV", "pan",
-    "session_id", "sessionId", "csrf_token", "otp", "jwt", "faults_token", "TOKEN_KEY",
-]  # fmt: skip
+    "password",
+    "Password",
+    "db_password",
+    "user-password",
+    "passwd",
+    "secret",
+    "client_secret",
+    "token",
+    "accessToken",
+    "refresh_token",
+    "authorization",
+    "Authorization",
+    "Proxy-Authorization",
+    "cookie",
+    "Set-Cookie",
+    "api_key",
+    "apiKey",
+    "X-API-Key",
+    "private_key",
+    "credentials",
+    "card_number",
+    "cardNumber",
+    "cvc",
+    "CVV",
+    "pan",
+    "session_id",
+    "sessionId",
+    "csrf_token",
+    "otp",
+    "jwt",
+    "faults_token",
+    "TOKEN_KEY",
+]
 
 
 @pytest.mark.parametrize(("secret", "text"), PLANTED)
@@ -62,7 +90,7 @@ def test_a_planted_secret_is_in_no_field(secret: str, text: str, lines: Any) -> 
     log.bind(bound=text).warning("bound")
     logging.getLogger("lib").warning("%s", text, extra={"more": text})
     try:
-        raise ValueError(text)
+        raise ValueError(text)  # noqa: TRY301 - the exception is the point
     except ValueError:
         log.exception("failed")
     read = lines()
@@ -119,10 +147,23 @@ def test_any_object_can_be_logged(lines: Any) -> None:
     circle: list[Any] = []
     circle.append(circle)
     get_logger("test").info(
-        "all", hostile=Hostile(), circle=circle, number=2**200, big=2**63, nan=float("nan"), when=datetime.now(UTC),
-        money=Decimal("1.5"), raw=b"\xff\xfe", key=uuid4(), keys={1: "a", None: "b", (1, 2): "c"}, kind=int,
-        error=ValueError("x"), many=list(range(1000)), long="x" * 100_000, deep={"a": {"b": {"c": {"d": {"e": {"f": {}}}}}}},
-    )  # fmt: skip
+        "all",
+        hostile=Hostile(),
+        circle=circle,
+        number=2**200,
+        big=2**63,
+        nan=float("nan"),
+        when=datetime.now(UTC),
+        money=Decimal("1.5"),
+        raw=b"\xff\xfe",
+        key=uuid4(),
+        keys={1: "a", None: "b", (1, 2): "c"},
+        kind=int,
+        error=ValueError("x"),
+        many=list(range(1000)),
+        long="x" * 100_000,
+        deep={"a": {"b": {"c": {"d": {"e": {"f": {}}}}}}},
+    )
     (line,) = lines()
     assert line["message"] == "all"
     assert line["meta"]["nan"] is None
@@ -140,12 +181,29 @@ NASTY = st.one_of(
     st.text(alphabet=st.characters(), max_size=200),  # surrogates included
     st.sampled_from(
         [
-            "${jndi:ldap://x/a}", "{{7*7}}", "%s%n%x", '{"level":"ERROR"}\n{"x":1}', "\u202egpj.exe", "\ud83d", "a" * 20_000,
-            '"}\r\n{"timestamp":"x"}', "'; DROP TABLE logs; --", "<script>", "\x1b]0;title\x07", "\\u0000", "password=\n\n",
-            "\\" * 3000, "=" * 3000, "token" * 2000, "1 " * 5000, "1" * 9000, "://" * 3000, "-----BEGIN PRIVATE KEY-----" * 300,
+            "${jndi:ldap://x/a}",
+            "{{7*7}}",
+            "%s%n%x",
+            '{"level":"ERROR"}\n{"x":1}',
+            "\u202egpj.exe",
+            "\ud83d",
+            "a" * 20_000,
+            '"}\r\n{"timestamp":"x"}',
+            "'; DROP TABLE logs; --",
+            "<script>",
+            "\x1b]0;title\x07",
+            "\\u0000",
+            "password=\n\n",
+            "\\" * 3000,
+            "=" * 3000,
+            "token" * 2000,
+            "1 " * 5000,
+            "1" * 9000,
+            "://" * 3000,
+            "-----BEGIN PRIVATE KEY-----" * 300,
         ]
     ),
-)  # fmt: skip
+)
 VALUES = st.recursive(
     st.one_of(NASTY, st.integers(), st.floats(), st.binary(max_size=50), st.none(), st.booleans()),
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(NASTY, inner, max_size=4)),
@@ -167,13 +225,28 @@ def test_fuzz_every_line_is_one_line_of_json(message: str, meta: dict[str, Any])
 @settings(max_examples=60, deadline=None)
 @given(NASTY, NASTY)
 def test_fuzz_a_secret_does_not_survive_its_surroundings(before: str, after: str) -> None:
-    secret = "Zq9-unguessable-Zq9"  # noqa: S105 - that is the point
+    secret = "Zq9-unguessable-Zq9"
     for planted in (f"{before} password={secret} {after}", f"{before} Bearer {secret} {after}"):
         assert secret not in str(redaction.clean({"x": planted}))
 
 
-@pytest.mark.parametrize("text", ["a" * 8000, "1" * 8000, "a_" * 4000, "token" * 1600, '"' * 8000, "\\" * 8000, "= " * 4000,
-                                  "eyJ" * 2600, "://a" * 2000, "bearer " * 1100, "1-" * 4000, "cookie" * 1300])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 8000,
+        "1" * 8000,
+        "a_" * 4000,
+        "token" * 1600,
+        '"' * 8000,
+        "\\" * 8000,
+        "= " * 4000,
+        "eyJ" * 2600,
+        "://a" * 2000,
+        "bearer " * 1100,
+        "1-" * 4000,
+        "cookie" * 1300,
+    ],
+)
 def test_no_text_makes_redaction_slow(text: str) -> None:
     started = time.process_time()
     redaction.text(text)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent import futures
 from typing import Any
 
@@ -167,7 +167,7 @@ class Broken(SpanExporter):
     def __init__(self) -> None:
         self.batches = 0
 
-    def export(self, spans: Any) -> SpanExportResult:
+    def export(self, spans: Any) -> SpanExportResult:  # noqa: ARG002 - the interface's
         self.batches += 1
         time.sleep(0.05)
         return SpanExportResult.FAILURE if self.batches % 2 else SpanExportResult.SUCCESS
@@ -195,7 +195,7 @@ def test_every_span_is_either_exported_or_counted_as_dropped(change: Change, mon
     assert all(count > 0 for count in lost)
 
 
-def test_an_endpoint_that_is_away_delays_the_stop_by_little(change: Change) -> None:
+def test_an_endpoint_that_is_away_delays_the_stop_by_little() -> None:
     code = """
         import time, observability
         from observability.metrics.traces import spans_dropped
@@ -217,19 +217,61 @@ class Sink(pb_grpc.TraceServiceServicer):
         self.names: list[str] = []
         self.resource: dict[str, str] = {}
 
+        self.attributes: dict[str, set[str]] = {}
+
     def Export(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002 - gRPC's name and signature
         for resource in request.resource_spans:
             self.resource = {pair.key: pair.value.string_value for pair in resource.resource.attributes}
-            self.names += [span.name for scope in resource.scope_spans for span in scope.spans]
+            for span in (span for scope in resource.scope_spans for span in scope.spans):
+                self.names.append(span.name)
+                self.attributes[span.name] = {pair.key for pair in span.attributes}
         return pb.ExportTraceServiceResponse()
 
 
-def test_what_was_finished_is_flushed_at_the_stop() -> None:
+@pytest.fixture
+def sink() -> Iterator[tuple[Sink, str]]:
+    """A real OTLP endpoint."""
     sink = Sink()
     server = grpc.server(futures.ThreadPoolExecutor(2))
     pb_grpc.add_TraceServiceServicer_to_server(sink, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
+    yield sink, f"http://127.0.0.1:{port}"
+    server.stop(0).wait()
+
+
+def test_an_outgoing_request_is_a_span_and_carries_the_context(sink: tuple[Sink, str]) -> None:
+    code = """
+        import asyncio, httpx, observability
+        from opentelemetry import baggage, context
+        from observability.traces import here
+
+        async def main():
+            heads = []
+            async def serve(reader, writer):
+                heads.append((await reader.readuntil(b"\\r\\n\\r\\n")).decode().lower())
+                writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n")
+                writer.close()
+            server = await asyncio.start_server(serve, "127.0.0.1", 0)
+            observability.start(service="shop")
+            context.attach(baggage.set_baggage("tenant", "acme"))
+            async with httpx.AsyncClient() as client:
+                with observability.traced("pay"):
+                    trace = f"{here().trace_id:032x}"
+                    await client.get(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/x")
+            assert f"traceparent: 00-{trace}-" in heads[0], heads
+            assert "baggage: tenant=acme" in heads[0], heads
+            await asyncio.to_thread(observability.shutdown)
+
+        asyncio.run(main())
+    """
+    run(code, sink[1])
+    assert sorted(sink[0].names) == ["GET", "pay"]
+    assert {"http.request.method", "http.response.status_code", "server.address"} <= sink[0].attributes["GET"]
+    assert "http.method" not in sink[0].attributes["GET"]
+
+
+def test_what_was_finished_is_flushed_at_the_stop(sink: tuple[Sink, str]) -> None:
     code = """
         import observability, os, opentelemetry.trace
         observability.start(service="shop", version="1.2.3")
@@ -239,13 +281,12 @@ def test_what_was_finished_is_flushed_at_the_stop() -> None:
         observability.shutdown(5)
         observability.shutdown(5)
     """
-    run(code, f"http://127.0.0.1:{port}", OTEL_RESOURCE_ATTRIBUTES="deployment.environment.name=demo")
-    server.stop(0)
-    assert sorted(sink.names) == sorted(f"span-{number}" for number in range(1500))
-    assert sink.resource["service.name"] == "shop"
-    assert sink.resource["service.version"] == "1.2.3"
-    assert sink.resource["deployment.environment.name"] == "demo"
-    assert sink.resource["service.instance.id"]
+    run(code, sink[1], OTEL_RESOURCE_ATTRIBUTES="deployment.environment.name=demo")
+    assert sorted(sink[0].names) == sorted(f"span-{number}" for number in range(1500))
+    assert sink[0].resource["service.name"] == "shop"
+    assert sink[0].resource["service.version"] == "1.2.3"
+    assert sink[0].resource["deployment.environment.name"] == "demo"
+    assert sink[0].resource["service.instance.id"]
 
 
 def run(code: str, endpoint: str, **environment: str) -> None:
