@@ -11,6 +11,9 @@ UNMATCHED = "unmatched"
 QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked by machines: no span, no log line while they succeed, and no part in alerts, objectives and snapshots."""
 
+SNAPSHOT_PREFIX = "/api/v1/metrics/"
+"""Where the snapshots are: questions about the service are no part in what is measured of it."""
+
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE", "QUERY"})
 """Of RFC 9110, RFC 5789 and QUERY; any other is the label `_OTHER`, as in OpenTelemetry's conventions."""
 

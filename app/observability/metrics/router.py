@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter
 
 from observability.metrics import infrastructure, snapshot
+from observability.metrics.http import SNAPSHOT_PREFIX
 from observability.metrics.models import ApplicationSnapshot, InfrastructureSnapshot, Snapshot
 
 
@@ -14,7 +15,7 @@ def snapshot_router(business: Callable[[], Snapshot | Awaitable[Snapshot]], mode
 
     `business` computes the service's own snapshot (sync or async), `model` is its type, for OpenAPI.
     """
-    router = APIRouter(prefix="/api/v1/metrics", tags=["metrics"])
+    router = APIRouter(prefix=SNAPSHOT_PREFIX.rstrip("/"), tags=["metrics"])
 
     @router.get("/infrastructure")
     async def read_infrastructure() -> InfrastructureSnapshot:

@@ -24,7 +24,8 @@ def application() -> ApplicationSnapshot:
 
 def counts(labels: Mapping[str, str]) -> bool:
     """Return whether a request counts: as in the alerts, machines' questions and made-up paths do not."""
-    return labels["route"] not in http.QUIET_ROUTES and labels["route"] != http.UNMATCHED
+    route = labels["route"]
+    return route not in http.QUIET_ROUTES and route != http.UNMATCHED and not route.startswith(http.SNAPSHOT_PREFIX)
 
 
 def _http() -> HttpRequests:
