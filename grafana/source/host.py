@@ -10,6 +10,8 @@ UID = "ecommerce-use-host"
 
 # What a container host brings along by the dozen: not the machine's own.
 DEVICES = 'device!~"lo|veth.*|docker.*|br-.*"'
+# Linux shows network counters of the reader's own namespace only, whichever /proc it reads.
+NAMESPACE = "（node-exporter 在容器网络里时，看到的是它自己的网卡；在主机网络里运行才是主机的。）"
 DISKS = 'device!~"loop.*|ram.*|dm-.*"'
 
 
@@ -124,7 +126,7 @@ def build() -> Dashboard:
                 [
                     graph(
                         "网络流量",
-                        "每块网卡每秒收发多少字节？",
+                        "每块网卡每秒收发多少字节？" + NAMESPACE,
                         "Bps",
                         promql(
                             rate("node_network_receive_bytes_total", DEVICES, by="instance, device"), "{{device}} 收"
@@ -135,7 +137,7 @@ def build() -> Dashboard:
                     ),
                     graph(
                         "网络丢包、错误与重传",
-                        "有没有包被丢弃、出错，或需要 TCP 重传？",
+                        "有没有包被丢弃、出错，或需要 TCP 重传？" + NAMESPACE,
                         "pps",
                         promql(
                             f"{rate('node_network_receive_drop_total', DEVICES)}"

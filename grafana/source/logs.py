@@ -73,9 +73,9 @@ def build() -> Dashboard:
                     graph(
                         "写出与索引",
                         "写出的行都到了 Elasticsearch 吗？两线应重合。",
-                        "short",
-                        promql("logs:lines_written:increase10m", "10 分钟写出"),
-                        promql("logs:lines_indexed:increase10m", "10 分钟索引"),
+                        "suffix: 行/秒",
+                        promql("logs:lines_written:rate10m", "写出"),
+                        promql("logs:lines_indexed:rate10m", "索引"),
                     ),
                     stacked(
                         "无法解析的行",

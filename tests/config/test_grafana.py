@@ -1,9 +1,7 @@
 """Grafana's files against what they rest on: their generator, Grafana's model, PromQL, the log index's mapping."""
 
 import json
-import os
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import pytest
 import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
+from tools import Tool
 
 from grafana.source.boards import render
 from grafana.source.frame import SCHEMA_VERSION
@@ -103,45 +102,31 @@ def test_rates_follow_the_zoom(target: dashboards.Target) -> None:
     assert "$" not in target.text.replace('"$1"', ""), f"no such variable: {target.text}"
 
 
+def test_recorded_series_are_recorded() -> None:
+    recorded = {rule["record"] for rule in rules() if "record" in rule}
+    for target in PROMQL:
+        assert set(re.findall(r"\b[a-z_]+:\w+:\w+", target.text)) <= recorded, target
+
+
 @pytest.mark.parametrize("target", [t for t in PROMQL if "histogram_quantile" in t.text], ids=str)
 def test_quantiles_are_of_summed_buckets(target: dashboards.Target) -> None:
     for inner in re.findall(r"histogram_quantile\([\d.]+, (.{20})", target.text):
         assert inner.startswith("sum by (le"), f"a quantile of one replica's buckets is not the service's: {inner}"
 
 
-def test_every_query_is_promql(promtool: list[str]) -> None:
+def test_every_query_is_promql(tool: Tool, tmp_path: Path) -> None:
     """As rules, because that is what promtool reads; a wrong one is named by its number."""
     annotations = [annotation["expr"] for board in BOARDS.values() for annotation in board["annotations"]["list"]]
     linked = [query["query"] for query in SOURCES["jaeger"]["jsonData"]["tracesToMetrics"]["queries"]]
     linked = [query.replace("$__tags", 'route="/"').replace("${__span.name}", "x") for query in linked]
     texts = [target.text for target in PROMQL] + annotations + linked
     rules = [{"record": f"panel:{number}", "expr": text} for number, text in enumerate(texts)]
-    done = subprocess.run(
-        [*promtool, "check", "rules"],
-        input=json.dumps({"groups": [{"name": "panels", "rules": rules}]}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    (tmp_path / "panels.json").write_text(
+        json.dumps({"groups": [{"name": "panels", "rules": rules}]}), encoding="utf-8"
     )
+    done = tool("prometheus", "promtool", "check", "rules", "panels.json", folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(texts)} rules found" in done.stdout
-
-
-@pytest.fixture(scope="module")
-def promtool() -> list[str]:
-    """The promtool of the very image that docker-compose.yml names."""
-    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
-    settings = ROOT / ".env"
-    chosen = re.search(
-        r"^REGISTRY=(.*)$", settings.read_text(encoding="utf-8") if settings.exists() else "", re.MULTILINE
-    )
-    registry = os.environ.get("REGISTRY", chosen[1] if chosen else "")
-    image = compose["services"]["prometheus"]["image"].replace("${REGISTRY-}", registry)
-    known = subprocess.run(["docker", "image", "inspect", image], capture_output=True, timeout=30, check=False)
-    if known.returncode:
-        pytest.skip(f"no image: {image} (make images)")
-    return ["docker", "run", "--rm", "--interactive", "--network=none", "--entrypoint=promtool", image]
 
 
 def test_fields_of_log_queries_are_in_the_index_template() -> None:
@@ -213,16 +198,15 @@ def test_links_lead_to_a_dashboard_and_its_variables(path: Path) -> None:
         assert set(re.findall(r"var-(\w+)=", parameters)) <= variables, f"{uid} has no such variable: {parameters}"
 
 
+def rules() -> list[dict[str, Any]]:
+    groups = [group for path in rule_files() for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]]
+    return [rule for group in groups for rule in group["rules"]]
+
+
 def test_every_alert_leads_to_its_dashboard() -> None:
-    rules = [
-        rule
-        for path in rule_files()
-        for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
-        for rule in group["rules"]
-        if "alert" in rule
-    ]
-    assert rules
-    for rule in rules:
+    alerts = [rule for rule in rules() if "alert" in rule]
+    assert alerts
+    for rule in alerts:
         link = DASHBOARD_LINK.search(rule["annotations"]["dashboard_url"])
         assert link, rule["alert"]
         assert link[1] in BOARDS, rule["alert"]
