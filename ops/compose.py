@@ -80,8 +80,15 @@ def ports(resolved: dict[str, Any]) -> list[Port]:
 
 
 def one_shots(resolved: dict[str, Any]) -> set[str]:
-    """Name the services that finish: those that are not started again when they end."""
-    return {name for name, service in resolved["services"].items() if service.get("restart") == "no"}
+    """Name the services that finish: those whose end others wait for, and those that are not started again."""
+    services = resolved["services"]
+    awaited = {
+        name
+        for service in services.values()
+        for name, needed in service.get("depends_on", {}).items()
+        if needed["condition"] == "service_completed_successfully"
+    }
+    return awaited | {name for name, service in services.items() if service.get("restart") == "no"}
 
 
 def images(resolved: dict[str, Any]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Places one real order over HTTP and times its way into metrics, logs and traces."""
 
 import base64
+import http
 import http.client
 import json
 import secrets
@@ -20,6 +21,14 @@ from ops.urls import address
 _ANSWER_SECONDS = 10.0
 _ARRIVAL_SECONDS = 60.0  # metrics take the longest: scraped every 10 s
 _POLL_SECONDS = 0.25
+
+
+class RefusedError(OSError):
+    """The shop, or a product, answered and said no."""
+
+    def __init__(self, what: str, status: int, said: str) -> None:
+        super().__init__(f"{what} answered {status}: {said}")
+        self.status = status
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,7 @@ def ask(url: str, body: Any = None, headers: dict[str, str] | None = None) -> An
     except urllib.error.HTTPError as error:
         with error:
             said = error.read(500).decode(errors="replace")
-        raise OSError(f"{request.get_method()} {url} answered {error.code}: {said}") from error
+        raise RefusedError(f"{request.get_method()} {url}", error.code, said) from error
     except http.client.HTTPException as error:
         raise OSError(f"{request.get_method()} {url}: {error!r}") from error
 
@@ -61,8 +70,12 @@ def follow(resolved: dict[str, Any]) -> None:
     )
     try:
         placed = place(shop, prometheus)
-    except (OSError, ValueError, KeyError, StopIteration) as error:
-        raise OpsError("the shop took no order", "docker compose logs app payments-gateway", str(error)) from error
+    except (OSError, ValueError, KeyError) as error:
+        raise OpsError(
+            "the shop took no order",
+            "docker compose logs app payments-gateway",
+            repr(error) if isinstance(error, KeyError) else str(error),
+        ) from error
     item(f"order {placed.order_id}, paid; trace {placed.trace_id}")
     looks: dict[str, tuple[Callable[[], bool], str]] = {}
     if prometheus and placed.prometheus_time:
@@ -85,10 +98,7 @@ def place(shop: str, prometheus: str | None) -> Placed:
     ask(f"{api}/users", {"email": email, "password": password, "name": "make up"})
     token = ask(f"{api}/sessions", {"email": email, "password": password})["token"]
     login = {"Authorization": f"Bearer {token}"}
-    products = ask(f"{api}/products?limit=100", headers=login)["items"]
-    product = next(product for product in products if product["stock"] > 0)
-    wanted = {"items": [{"product_id": product["id"], "quantity": 1}]}
-    order = ask(f"{api}/orders", wanted, {**login, "Idempotency-Key": uuid.uuid4().hex})
+    order_id = _order(api, login)
     request_id, trace_id = uuid.uuid4().hex, secrets.token_hex(16)
     marked = {
         **login,
@@ -97,10 +107,24 @@ def place(shop: str, prometheus: str | None) -> Placed:
         "traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01",
     }
     card = {"card_number": "4242424242424242", "expiry": "12/40", "cvc": "123"}  # the gateway's approved test card
-    ask(f"{api}/orders/{order['id']}/payment", card, marked)
+    ask(f"{api}/orders/{order_id}/payment", card, marked)
     at = time.monotonic()
     since = float(ask(f"{prometheus}/api/v1/query?query=time()")["data"]["result"][0]) if prometheus else None
-    return Placed(order["id"], request_id, trace_id, since, at)
+    return Placed(order_id, request_id, trace_id, since, at)
+
+
+def _order(api: str, login: dict[str, str]) -> str:
+    """Order one piece of the first product that is really there: the list is some seconds old, and customers are busy."""
+    products = ask(f"{api}/products?limit=100", headers=login)["items"]
+    for product in products:
+        if product["available"]:
+            wanted = {"items": [{"product_id": product["id"], "quantity": 1}]}
+            try:
+                return str(ask(f"{api}/orders", wanted, {**login, "Idempotency-Key": uuid.uuid4().hex})["id"])
+            except RefusedError as error:
+                if error.status != http.HTTPStatus.CONFLICT:
+                    raise
+    raise OSError(f"none of {len(products)} products is in stock: make clean starts with full shelves")
 
 
 def in_metrics(prometheus: str, since: float) -> bool:

@@ -57,7 +57,7 @@ class Customer:
     def any_product(self) -> str:
         """The id of a product that can be ordered."""
         products = self.request("GET", "/products?limit=50").body["items"]
-        return next(str(product["id"]) for product in products if product["stock"] > 0)
+        return next(str(product["id"]) for product in products if product["available"])
 
     def order(self, product_id: str | None = None, quantity: int = 1) -> Answer:
         """Create an order."""

@@ -10,8 +10,11 @@ from ops.compose import Container
 RESOLVED: dict[str, Any] = {
     "name": "shop",
     "services": {
-        "setup": {"restart": "no"},
-        "app": {"restart": "unless-stopped", "ports": [{"host_ip": "127.0.0.1", "published": "3000", "target": 3000}]},
+        "setup": {"restart": "on-failure"},
+        "app": {
+            "depends_on": {"setup": {"condition": "service_completed_successfully"}},
+            "ports": [{"host_ip": "127.0.0.1", "published": "3000", "target": 3000}],
+        },
     },
 }
 
