@@ -114,7 +114,7 @@ def place(shop: str, prometheus: str | None) -> Placed:
 
 
 def _order(api: str, login: dict[str, str]) -> str:
-    """Order one piece of the first product that is really there: the list is some seconds old, and customers are busy."""
+    """Order one piece of the first product that is really there: the list is seconds old, and customers are busy."""
     products = ask(f"{api}/products?limit=100", headers=login)["items"]
     for product in products:
         if product["available"]:
