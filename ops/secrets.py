@@ -19,6 +19,7 @@ NAMES = (
     "elasticsearch_jaeger",
     "elasticsearch_monitor",
     "elasticsearch_reader",
+    "elasticsearch_retention",
     "kibana_system",
     "kibana_encryption_key",
     "postgres",
@@ -35,7 +36,7 @@ NAMES = (
 FIXED_BY_DATA = {"postgres": "postgres", "postgres_exporter": "postgres", "grafana": "grafana"}
 """Secrets that their product stores in a volume at its first start: with another one it refuses everybody after."""
 
-_FILE_REALM_USERS = ("shipper", "jaeger", "monitor", "reader")
+_FILE_REALM_USERS = ("shipper", "jaeger", "monitor", "reader", "retention")
 _ITERATIONS = 10_000  # Elasticsearch's default; the passwords have 192 random bits
 
 
