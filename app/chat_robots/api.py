@@ -48,20 +48,21 @@ class Phone:
     async def receive(self, vendor: str, request: Request) -> Response:
         """Answer a message as the vendor would in its present mode."""
         robot = self.robots[vendor]
-        self.requests[vendor] += 1
         body = await request.body()
-        if robot.mode == "ok":
+        self.requests[vendor] += 1
+        if robot.mode in {"ok", "lost-answer"}:
             try:
                 content_type = request.headers.get("Content-Type", "")
                 self.shown.append(robot.receive(request.query_params, content_type, body))
             except Verdict as verdict:
                 return _answer(verdict)
+        if robot.mode == "ok":
             return JSONResponse({"errcode": 0, "errmsg": "ok"})
         return await self._fail(robot)
 
     async def _fail(self, robot: Vendor) -> Response:
         match robot.mode:
-            case "hang":
+            case "hang" | "lost-answer":
                 await self._hanging.wait()
                 return Response(status_code=503)
             case "disconnect":

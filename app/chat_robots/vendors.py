@@ -12,8 +12,9 @@ from uuid import uuid4
 
 from chat_robots.limits import RateLimit
 
-Mode = Literal["ok", "hang", "disconnect", "5xx", "errcode", "rate-limit", "garbage"]
-"""How a robot behaves. `disconnect`: the connection breaks off; `errcode`: HTTP 200, the group is gone."""
+Mode = Literal["ok", "hang", "lost-answer", "disconnect", "5xx", "errcode", "rate-limit", "garbage"]
+"""How a robot behaves. `lost-answer`: the message reaches the group, the answer never comes; `disconnect`: the
+connection breaks off; `errcode`: HTTP 200, the group is gone."""
 
 DINGTALK_BLOCK_SECONDS = 600.0
 _HOUR_MS = 3_600_000

@@ -128,7 +128,7 @@ def _local(moment: datetime, zone: ZoneInfo) -> str:
 
 
 def _lasted(duration: timedelta) -> str:
-    minutes, seconds = divmod(int(duration.total_seconds()), 60)
+    minutes, seconds = divmod(round(duration.total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
         return f"{hours} 小时 {minutes} 分"

@@ -67,7 +67,7 @@ class NotifierSettings(Settings):
     def _known_zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ValueError, OSError) as error:
+        except (KeyError, ValueError, OSError) as error:
             raise ValueError("is no zone of the tz database; use a name like Asia/Shanghai or UTC") from error
         return value
 
