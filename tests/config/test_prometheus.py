@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 import yaml
-from alerts import ALERTS, PROMETHEUS, ROOT, RULE_FILES, TEST_FILES, load, rules
+from alerts import ALERTS, PROMETHEUS, ROOT, RULE_FILES, RUNBOOKS, TEST_FILES, load, rules, runbook_queries
 from tools import Tool
 
 CONFIG = load(PROMETHEUS / "prometheus.yml")
 JOBS = {job["job_name"]: job for job in CONFIG["scrape_configs"]}
 COMPOSE = load(ROOT / "docker-compose.yml")
-RUNBOOKS = ROOT / "docs/runbooks"
 SEVERITIES = {"critical", "warning", "none"}
 ANNOTATIONS = {"summary", "description", "runbook_url", "dashboard_url"}
 # They need no `for`: one event is already one too many, or it always fires.
@@ -177,14 +176,15 @@ def test_runbook(path: Path) -> None:
     assert text.startswith(f"# {path.stem}：{ALERTS[path.stem]['annotations']['summary']}\n")
     headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
     assert headings == ["含义", "影响", "诊断", "处置"]
-    assert "```promql" in text, "the first thing to look at"
+    assert runbook_queries(path), "the first thing to look at"
+    for other in re.findall(r"\]\((\w+)\.md\)", text):
+        assert other in ALERTS, f"a link to {other}"
 
 
 def test_every_query_of_every_runbook_is_promql(tool: Tool, tmp_path: Path) -> None:
     groups = []
     for path in sorted(RUNBOOKS.glob("*.md")):
-        blocks = re.findall(r"```promql\n(.+?)\n```", path.read_text(encoding="utf-8"), re.DOTALL)
-        records = [{"record": f"runbook:query:{number}", "expr": block} for number, block in enumerate(blocks)]
+        records = [{"record": f"runbook:query:{n}", "expr": query} for n, query in enumerate(runbook_queries(path))]
         groups.append({"name": path.stem, "rules": records})
     (tmp_path / "queries.yml").write_text(yaml.safe_dump({"groups": groups}, width=10_000), encoding="utf-8")
     done = tool("prometheus", "promtool", "check", "rules", "--lint=none", "queries.yml", folder=tmp_path)
