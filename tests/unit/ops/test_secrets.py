@@ -66,7 +66,7 @@ def test_a_changed_password_changes_its_line_alone(folder: Path) -> None:
     (folder / "elasticsearch_jaeger").write_text("another\n")
     secrets.ensure((), folder)
     after = (folder / "elasticsearch_users").read_text().splitlines()
-    assert [line.split(":")[0] for line in after] == ["shipper", "jaeger", "monitor", "reader"]
+    assert [line.split(":")[0] for line in after] == ["shipper", "jaeger", "monitor", "reader", "retention"]
     assert [old == new for old, new in zip(before, after, strict=True)] == [True, False, True, True]
 
 
@@ -74,7 +74,7 @@ def test_a_spoilt_users_file_is_made_again(folder: Path) -> None:
     secrets.ensure((), folder)
     (folder / "elasticsearch_users").write_text("shipper:{PBKDF2}10000$not base64$x\nnonsense\n")
     secrets.ensure((), folder)
-    assert len((folder / "elasticsearch_users").read_text().splitlines()) == 4
+    assert len((folder / "elasticsearch_users").read_text().splitlines()) == 5
 
 
 def test_each_user_has_its_own_role(folder: Path) -> None:
@@ -84,4 +84,5 @@ def test_each_user_has_its_own_role(folder: Path) -> None:
         "ecommerce_jaeger:jaeger",
         "ecommerce_monitor:monitor",
         "ecommerce_reader:reader",
+        "ecommerce_retention:retention",
     ]
