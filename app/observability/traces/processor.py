@@ -9,6 +9,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 
 from observability.metrics.traces import spans_dropped, spans_exported
 
+_LAST_BATCH_SECONDS = 0.5
 _queue_full = spans_dropped.labels("queue_full")
 _export_failed = spans_dropped.labels("export_failed")
 _shutdown = spans_dropped.labels("shutdown")
@@ -87,5 +88,7 @@ class CountingProcessor(BatchSpanProcessor):
         )
         stopping.start()
         stopping.join(self.flush_seconds + 0.5)
+        # The batch that was under way is given up now; its spans are counted when the worker has seen that.
+        self._batch_processor._worker_thread.join(_LAST_BATCH_SECONDS)  # noqa: SLF001 - see the class
         left = len(self._batch_processor._queue)  # noqa: SLF001 - see the class
         _shutdown.inc(left)
