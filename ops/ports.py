@@ -72,7 +72,9 @@ def _another(port: int) -> int:
 
 def _held_by_containers(which: str) -> set[int]:
     listed = run(["docker", "ps", "--filter", which, "--format", "{{.Ports}}"]).stdout
-    return {int(port) for port in re.findall(r":(\d+)->", listed)}
+    # neighbours are listed as a range: 127.0.0.1:4317-4318->4317-4318/tcp
+    ranges = re.findall(r":(\d+)(?:-(\d+))?->", listed)
+    return {port for first, last in ranges for port in range(int(first), int(last or first) + 1)}
 
 
 def _listening_inodes(port: int) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -149,3 +150,9 @@ def test_errors_come_together_and_warnings_do_not_stop(capsys: pytest.CaptureFix
 def test_the_real_files_have_unix_line_endings() -> None:
     sources = [{"type": "bind", "source": str(ROOT / name)} for name in ("ops", "prometheus", "alertmanager", "portal")]
     assert list(preflight.line_endings({"services": {"a": {"volumes": sources}}})) == []
+
+
+def test_ports_that_the_engine_lists_as_a_range_are_all_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = "127.0.0.1:4317-4318->4317-4318/tcp, 127.0.0.1:16686->16686/tcp, 9090/tcp"
+    monkeypatch.setattr(ports, "run", lambda _: subprocess.CompletedProcess([], 0, stdout=listed))
+    assert ports._held_by_containers("label=any") == {4317, 4318, 16686}
