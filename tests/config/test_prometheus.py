@@ -9,6 +9,8 @@ import yaml
 from alerts import ALERTS, PROMETHEUS, ROOT, RULE_FILES, RUNBOOKS, TEST_FILES, load, rules, runbook_queries
 from tools import Tool
 
+from ops import scale_rules
+
 CONFIG = load(PROMETHEUS / "prometheus.yml")
 JOBS = {job["job_name"]: job for job in CONFIG["scrape_configs"]}
 COMPOSE = load(ROOT / "docker-compose.yml")
@@ -190,3 +192,39 @@ def test_every_query_of_every_runbook_is_promql(tool: Tool, tmp_path: Path) -> N
     done = tool("prometheus", "promtool", "check", "rules", "--lint=none", "queries.yml", folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(groups) == len(ALERTS)
+
+
+@pytest.mark.parametrize(
+    ("text", "scaled"),
+    [
+        ("        expr: sum(rate(a_total[5m]))", "        expr: sum(rate(a_total[45s]))"),
+        ("expr: avg_over_time(a:b:rate30m[1d] offset 1h)", "expr: avg_over_time(a:b:rate30m[8640s] offset 360s)"),
+        ("        for: 2m", "        for: 12s"),
+        ("        for: 3m # why", "        for: 18s # why"),
+        ("    interval: 5m", "    interval: 30s"),
+        ("expr: rate(a_total[30s])", "expr: rate(a_total[30s])"),
+        ("      description: 最近 5 分钟 for: 5m", "      description: 最近 5 分钟 for: 5m"),
+        ("      - record: slo:burn_rate:1h", "      - record: slo:burn_rate:1h"),
+        ('expr: a{route!~"[23].."}', 'expr: a{route!~"[23].."}'),
+    ],
+)
+def test_durations_are_scaled(text: str, scaled: str) -> None:
+    assert scale_rules.scale(text, 0.1) == scaled
+
+
+def test_scaled_rules_load(tool: Tool, tmp_path: Path) -> None:
+    scale_rules.copy(tmp_path / "prometheus", 0.1)
+    done = tool("prometheus", "promtool", "check", "config", "prometheus/prometheus.yml", folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sum(int(number) for number in re.findall(r"(\d+) rules found", done.stdout)) == len(rules())
+
+
+@pytest.mark.parametrize("arguments", [[], ["0.1"], ["2", "x"], ["0", "x"], ["0.0", "x"], ["much", "x"], ["-1", "x"]])
+def test_a_wrong_call_says_how(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert scale_rules.main(arguments) == 2
+    assert "usage" in capsys.readouterr().err
+
+
+def test_no_folder_of_somebody_is_written_over(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="name a new folder"):
+        scale_rules.main(["0.1", str(tmp_path)])
