@@ -67,7 +67,7 @@ def test_a_changed_password_changes_its_line_alone(folder: Path) -> None:
     secrets.ensure((), folder)
     after = (folder / "elasticsearch_users").read_text().splitlines()
     assert [line.split(":")[0] for line in after] == ["shipper", "jaeger", "monitor", "reader", "retention"]
-    assert [old == new for old, new in zip(before, after, strict=True)] == [True, False, True, True]
+    assert [old == new for old, new in zip(before, after, strict=True)] == [True, False, True, True, True]
 
 
 def test_a_spoilt_users_file_is_made_again(folder: Path) -> None:
