@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
