@@ -5,15 +5,18 @@ What docker-compose.yml and the Dockerfiles name behind `${REGISTRY-}` and a fol
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import re
+import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from types import FrameType
 
 from ops import image_build, mirrors
 from ops.console import OpsError, item, step
@@ -171,7 +174,7 @@ def _build_all(images: list[Image], hashes: dict[str, str], *, force: bool) -> N
     waiting = list(images)
     running: dict[Future[None], Image] = {}
     failed: dict[str, OpsError] = {}
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool, progress:
+    with _ending_on_signals(), ThreadPoolExecutor(SIDE_BY_SIDE) as pool, progress:
         try:
             while waiting or running:
                 pending = {image.tag for image in waiting} | {image.tag for image in running.values()}
@@ -204,6 +207,21 @@ def _build_all(images: list[Image], hashes: dict[str, str], *, force: bool) -> N
             "put right what the lines above say, then try again: what is done is kept",
             "\n".join(str(error) for error in failed.values()),
         )
+
+
+@contextlib.contextmanager
+def _ending_on_signals() -> Iterator[None]:
+    """Let a kill and a closed terminal end the builds too, which run in sessions of their own."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _record(images: list[Image], labels: dict[str, dict[str, str]]) -> None:

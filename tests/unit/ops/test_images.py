@@ -1,9 +1,12 @@
 import json
+import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -212,6 +215,27 @@ def test_a_full_disk_is_said_to_be_one(tmp_path: Path, monkeypatch: pytest.Monke
     docker(tmp_path, monkeypatch, "echo 'write /var/lib/docker/x: no space left on device'; exit 1")
     with pytest.raises(OpsError, match="the disk is full"):
         build_of(tmp_path).run()
+
+
+def test_a_kill_ends_the_builds_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
+    docker(tmp_path, monkeypatch, f"echo $$ >{tmp_path}/pid; exec sleep 60")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    code = (
+        "import pathlib, sys\n"
+        "from ops import image_build, images\n"
+        "image_build.LOGS = pathlib.Path(sys.argv[1]) / 'logs'\n"
+        "image = images.Image('thing:v1', pathlib.Path(sys.argv[1]) / 'images' / 'thing')\n"
+        "images._build_all([image], {image.tag: 'cafe'}, force=False)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, project], stdout=subprocess.DEVNULL) as builder:
+        pid = tmp_path / "pid"
+        deadline = time.monotonic() + 20
+        while not (pid.exists() and pid.read_text().strip()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        builder.terminate()
+        assert builder.wait(20) == 128 + signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
 
 
 def test_the_last_thing_a_build_said(tmp_path: Path) -> None:
