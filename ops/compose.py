@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +22,11 @@ class Container:
     health: str  # starting, healthy, unhealthy; empty without a health check
     exit_code: int
 
-    def is_ready(self, *, one_shot: bool) -> bool:
-        """Tell whether it runs and is healthy, or, a one-shot, finished without a fault."""
+    def is_ready(self, *, one_shot: bool, is_checked: bool) -> bool:
+        """Tell whether it runs and is healthy, if that is checked, or, a one-shot, finished without a fault."""
         if one_shot:
             return self.state == "exited" and self.exit_code == 0
-        return self.state == "running" and self.health in {"healthy", ""}
+        return self.state == "running" and (self.health == "healthy" or not (self.health or is_checked))
 
     @property
     def is_failed(self) -> bool:
@@ -89,6 +90,23 @@ def one_shots(resolved: dict[str, Any]) -> set[str]:
         if needed["condition"] == "service_completed_successfully"
     }
     return awaited | {name for name, service in services.items() if service.get("restart") == "no"}
+
+
+def unready(resolved: dict[str, Any], found: list[Container]) -> list[str]:
+    """Name the services of which a container is missing or not ready."""
+    awaited = one_shots(resolved)
+    return [
+        name
+        for name, service in sorted(resolved["services"].items())
+        if not (mine := [container for container in found if container.service == name])
+        or not all(c.is_ready(one_shot=name in awaited, is_checked="healthcheck" in service) for c in mine)
+    ]
+
+
+def named_in(error: str, found: list[Container]) -> list[Container]:
+    """Find the containers that compose's own message calls unhealthy or ended, whatever they are by now."""
+    names = set(re.findall(r"container (\S+) (?:is unhealthy|exited|didn't complete|has no healthcheck)", error))
+    return [container for container in found if container.name in names]
 
 
 def images(resolved: dict[str, Any]) -> dict[str, str]:

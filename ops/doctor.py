@@ -35,7 +35,7 @@ def doctor() -> int:
     errors += _show(stale_volumes(compose.volumes(resolved["name"])))
     step("Services")
     errors += _show(services(resolved, containers))
-    if running:
+    if "app" in running:
         step("Names inside the stack")
         errors += _show(inner_names(running))
     say(f"▸ {errors or 'Nothing'} stand{'s' if errors in {0, 1} else ''} in the way")
@@ -89,24 +89,16 @@ def services(resolved: dict[str, Any], containers: list[Container]) -> Iterator[
     if not containers:
         yield Finding("nothing runs", "make up")
         return
-    one_shots = compose.one_shots(resolved)
-    for service in resolved["services"]:
+    for service in compose.unready(resolved, containers):
         mine = [container for container in containers if container.service == service]
-        if not mine:
-            yield Finding(f"{service} was never started", "make up", is_error=True)
-        for container in mine:
-            if not container.is_ready(one_shot=service in one_shots):
-                log = run(compose.command("logs", "--no-color", "--no-log-prefix", "--tail", "100", service)).stdout
-                last = (telling_lines(log) or ["no log"])[-1][:200]
-                yield Finding(
-                    f"{container.name} is {container.health or container.state}: {last}", "make up", is_error=True
-                )
+        log = run(compose.command("logs", "--no-color", "--no-log-prefix", "--tail", "100", service)).stdout
+        last = (telling_lines(log) or ["no log"])[-1][:200]
+        state = ", ".join(container.health or container.state for container in mine) or "not started"
+        yield Finding(f"{service} is {state}: {last}", "make up", is_error=True)
 
 
 def inner_names(running: list[str]) -> Iterator[Finding]:
     """Ask the engine's name server, from within, for the services that the shop needs."""
-    if "app" not in running:
-        return
     for name in ("postgres", "redis", "jaeger"):
         asked = run(
             compose.command("exec", "-T", "app", "python", "-ISc", f"import socket; socket.gethostbyname('{name}')")

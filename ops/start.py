@@ -10,10 +10,11 @@ from typing import IO, Any
 from ops import compose, diagnose
 from ops.compose import Container
 from ops.console import item
-from ops.shell import BUILD, ROOT
+from ops.shell import BUILD, ROOT, run
 
 _POLL_SECONDS = 1.0
 _RESTARTING_LOOKS = 10  # so often seen between two deaths, a service will not come up by waiting
+_STOP_SECONDS = 300.0  # for all together; each has a grace of its own
 _SILENCE_SECONDS = 15.0  # the longest time without a line, where there is no terminal to draw on
 _HEALTH_SECONDS = 240.0  # for services that no other waits for, after the last one was started
 
@@ -22,11 +23,11 @@ class _Board:
     """Prints a line as each service gets ready, and who is waited for."""
 
     def __init__(self, resolved: dict[str, Any]) -> None:
-        self.services = sorted(resolved["services"])
+        self.resolved = resolved
         self.one_shots = compose.one_shots(resolved)
         self.stale: set[str] = set()
         self.said: set[str] = set()
-        self.waiting: list[str] = self.services
+        self.waiting = sorted(resolved["services"])
         self.restarting: Counter[str] = Counter()
         self.began = time.monotonic()
         self.last_line = self.began
@@ -44,7 +45,7 @@ class _Board:
     def show(self, containers: list[Container], *, started: bool) -> None:
         """Take the newest look into account; until all was `started`, a one-shot's end may be that of the last time."""
         ready = [service for service in self._ready(containers) if started or service not in self.stale]
-        self.waiting = [service for service in self.services if service not in ready]
+        self.waiting = [service for service in sorted(self.resolved["services"]) if service not in ready]
         for service in ready:
             if service not in self.said:
                 self.said.add(service)
@@ -59,12 +60,8 @@ class _Board:
             self._line(f"… {self.seconds:.0f} s, waiting for {', '.join(self.waiting)}")
 
     def _ready(self, containers: list[Container]) -> list[str]:
-        found = []
-        for service in self.services:
-            mine = [container for container in containers if container.service == service]
-            if mine and all(container.is_ready(one_shot=service in self.one_shots) for container in mine):
-                found.append(service)
-        return found
+        unready = compose.unready(self.resolved, containers)
+        return [service for service in sorted(self.resolved["services"]) if service not in unready]
 
     def hopeless(self, containers: list[Container]) -> list[Container]:
         """Give the containers that die again and again."""
@@ -94,6 +91,7 @@ def start(resolved: dict[str, Any], lock: IO[str]) -> float:
     what failed.
     """
     _stop_unwanted(set(resolved["services"]))
+    _restart_unwell()
     board = _Board(resolved)
     board.already(compose.containers())
     log = BUILD / "up.log"
@@ -124,7 +122,8 @@ def _wait(board: _Board, child: "subprocess.Popen[bytes]", log: Path) -> None:
             child.terminate()
             child.wait()
         if ended and (child.returncode != 0 or board.waiting):
-            failed = failed or [container for container in containers if container.is_failed]
+            named = compose.named_in(log.read_text(errors="replace"), containers)
+            failed = failed or [container for container in containers if container.is_failed or container in named]
             deadline = deadline or time.monotonic() + _HEALTH_SECONDS
             if time.monotonic() > deadline:
                 failed = failed or [container for container in containers if container.service in board.waiting]
@@ -141,13 +140,17 @@ def _stop_unwanted(wanted: set[str]) -> None:
     unwanted = {c.service for c in compose.containers(*compose.EVERY_PROFILE)} - wanted
     if unwanted:
         item(f"stopping what is not wanted any more: {', '.join(sorted(unwanted))}")
-        subprocess.run(
-            compose.command(*compose.EVERY_PROFILE, "rm", "--stop", "--force", *sorted(unwanted)),
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
+        run(
+            compose.command(*compose.EVERY_PROFILE, "rm", "--stop", "--force", *sorted(unwanted)), timeout=_STOP_SECONDS
         )
+
+
+def _restart_unwell() -> None:
+    """Restart what runs and is not well: compose would leave it so, and fail at once for whom that waits."""
+    unwell = sorted({c.service for c in compose.containers() if c.state == "running" and c.health == "unhealthy"})
+    if unwell:
+        item(f"restarting what is not well: {', '.join(unwell)}")
+        run(compose.command("restart", *unwell), timeout=_STOP_SECONDS)
 
 
 def _word(container: Container) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ops import diagnose, start, urls
+from ops import compose, diagnose, start, urls
 from ops.compose import Container
 
 RESOLVED: dict[str, Any] = {
@@ -48,6 +48,21 @@ def test_what_ran_before_must_be_well_in_the_end_too(capsys: pytest.CaptureFixtu
     assert board.waiting == ["setup"]  # that end is of the last time
     board.show([container("setup", "exited"), container("app", "running", "unhealthy")], started=True)
     assert board.waiting == ["app"]
+
+
+def test_a_health_check_that_has_not_been_asked_yet_is_not_health() -> None:
+    checked = {"services": {"app": {"healthcheck": {"test": ["CMD", "true"]}}, "plain": {}}}
+    both = [container("app", "running"), container("plain", "running")]
+    assert compose.unready(checked, both) == ["app"]
+    assert compose.unready(checked, []) == ["app", "plain"]
+
+
+def test_what_compose_names_is_shown_whatever_it_is_by_now() -> None:
+    found = [container("app", "running", "starting"), container("setup", "exited")]
+    said = "dependency failed to start: container shop-app-1 is unhealthy"
+    assert compose.named_in(said, found) == found[:1]
+    said = 'service "setup" didn\'t complete successfully: exit 1\ncontainer shop-setup-1 exited (1)'
+    assert compose.named_in(said, found) == found[1:]
 
 
 def test_every_replica_counts() -> None:
