@@ -193,6 +193,11 @@ def failure(name: str, log: str, path: Path, *, broken_transfer: bool) -> OpsErr
             f"image {name}: the disk is full{at}",
             "make room (docker system df shows Docker's share), then make images",
         )
+    elif "unable to pick chroot mode" in log:
+        problem, remedy = (
+            f"image {name}: this user may not make a root file system, being neither root nor owner of subordinate ids",
+            "once, as root: make images; or sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER",
+        )
     else:
         problem, remedy = f"image {name} could not be built{at}", "see the whole log"
     return OpsError(problem, f"{remedy} ({path})", tail("\n".join(said) or log))

@@ -238,6 +238,13 @@ def test_a_kill_ends_the_builds_too(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         os.kill(int(pid.read_text()), 0)
 
 
+def test_a_user_who_may_not_make_the_base_is_told_how() -> None:
+    said = "E: unable to pick chroot mode automatically (use --mode for manual selection)\n"
+    error = image_build.failure("debian", said, Path("log"), broken_transfer=False)
+    assert "may not make a root file system" in error.problem
+    assert "--add-subuids" in error.remedy
+
+
 def test_the_last_thing_a_build_said(tmp_path: Path) -> None:
     log = tmp_path / "log"
     assert image_build.current_step(log) == ""
