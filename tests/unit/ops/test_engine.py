@@ -1,5 +1,6 @@
 """No engine, and why: each case is one clear message."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,9 +22,10 @@ def no_docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_an_engine_that_the_person_chose_and_that_is_dead(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "ops", tmp_path / "ops")  # with a lock of its own: a `make up` may be at work here
     done = subprocess.run(
         [sys.executable, "-m", "ops", "up"],
-        cwd=ROOT,
+        cwd=tmp_path,
         env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(tmp_path), "DOCKER_HOST": "unix:///nonexistent.sock"},
         capture_output=True,
         text=True,
