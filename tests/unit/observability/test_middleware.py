@@ -78,7 +78,7 @@ def make_app(tmp_path: Any) -> FastAPI:  # noqa: C901, PLR0915 - one small route
     @app.post("/background", status_code=202)
     async def background(tasks: BackgroundTasks, fail: bool = False) -> None:  # noqa: FBT001, FBT002 - a query parameter
         async def work() -> None:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.5)
             assert current() is not None
             if fail:
                 raise RuntimeError("too late")
@@ -183,8 +183,7 @@ async def test_a_streamed_answer_is_timed_to_its_first_and_to_its_last_byte(
         change(name, **labels)
     await client.get("/stream")
     first, last = (change(name, **labels) for name in names)
-    assert first < 0.03
-    assert last > 0.08
+    assert last - first > 0.08
 
 
 async def test_an_answer_that_breaks_off_counts_as_500(client: httpx.AsyncClient, change: Change, lines: Any) -> None:
@@ -207,7 +206,7 @@ async def test_background_work_is_not_part_of_the_request_and_its_failure_is_log
         change(name, **labels)
     await client.post("/background?fail=1")
     assert change("http_requests_total", **labels) == 1
-    assert change("http_request_duration_seconds_sum", **labels) < 0.05
+    assert change("http_request_duration_seconds_sum", **labels) < 0.5
     events = [(line["level"], line["meta"]["event"]) for line in lines()]
     assert events == [("INFO", "request.started"), ("INFO", "request.completed"), ("ERROR", "background.failed")]
 
