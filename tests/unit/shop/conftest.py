@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +48,15 @@ class Customer:
         assert answer.status_code == 201, answer.text
         order: dict[str, object] = answer.json()
         return order
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_settings_of_the_person_at_the_keyboard() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ShopSettings.model_fields:
+            patch.delenv(name.upper(), raising=False)
+            patch.delenv(f"{name.upper()}_FILE", raising=False)
+        yield
 
 
 @pytest.fixture(autouse=True)

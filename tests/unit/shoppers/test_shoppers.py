@@ -20,6 +20,8 @@ from shoppers.visit import Accounts, visit
 
 @pytest.fixture
 async def transport(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.ASGITransport]:
+    for name in ShopSettings.model_fields:  # those of the person at the keyboard
+        monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("LOG_PATH", str(tmp_path / "logs"))
     monkeypatch.setenv("LOG_CONSOLE", "off")
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
@@ -74,8 +76,8 @@ async def test_the_crowd_waits_for_the_shop_and_comes(transport: httpx.ASGITrans
     crowd = Crowd(settings, httpx.MockTransport(front_door))
     task = asyncio.create_task(crowd.run())
     async with asyncio.timeout(20):
-        while crowd.tally.counts["success"] < 20:
-            await asyncio.sleep(0.05)  # noqa: ASYNC110 - an event would be there for this test alone
+        while crowd.tally.counts["success"] < 20:  # noqa: ASYNC110 - an event would be there for this test alone
+            await asyncio.sleep(0.05)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
