@@ -48,9 +48,12 @@ if [ "${1-}" = once ]; then
 fi
 trap 'exit 0' TERM INT
 while :; do
-    # the health check looks at the age of this file
-    if sweep_all; then touch /tmp/swept; fi
+    pause=60
+    if sweep_all; then
+        touch /tmp/swept # the health check looks at its age
+        pause=3600
+    fi
     # in the background, or the shell would hear SIGTERM only after the hour
-    sleep 3600 &
+    sleep "$pause" &
     wait $!
 done
