@@ -6,7 +6,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import venv
 
 from ops import apt
 from ops.console import OpsError, item, say, step
@@ -48,18 +47,16 @@ def ensure_venv() -> None:
 
 
 def _make_venv() -> None:
-    try:
-        venv.create(VENV, with_pip=True)
-    except subprocess.CalledProcessError:
-        # Debian has the part of the standard library that puts pip into a new environment in a package of its own
-        shutil.rmtree(VENV, ignore_errors=True)
-        if os.geteuid() != 0 or not apt.is_debian_like():
-            raise OpsError(
-                "this Python cannot make environments", "sudo apt-get install python3-venv, or install uv"
-            ) from None
-        item("installing python3-venv by apt")
-        apt.install("python3-venv")
-        venv.create(VENV, with_pip=True)
+    make = [sys.executable, "-m", "venv", str(VENV)]
+    if run(make).returncode == 0:
+        return
+    # Debian has the part of the standard library that puts pip into a new environment in a package of its own
+    shutil.rmtree(VENV, ignore_errors=True)
+    if os.geteuid() != 0 or not apt.is_debian_like():
+        raise OpsError("this Python cannot make environments", "sudo apt-get install python3-venv, or install uv")
+    item("installing python3-venv by apt")
+    apt.install("python3-venv")
+    run_long(make, log=BUILD / "venv.log", what="making .venv")
 
 
 def check() -> int:
