@@ -6,12 +6,12 @@ OPS = @command -v $(PYTHON) >/dev/null 2>&1 || { \
 	echo "make: no '$(PYTHON)' on the PATH: install Python 3.11 or newer, or name one: make $@ PYTHON=/path/to/python3" >&2; exit 1; }; \
 	exec $(PYTHON) -m ops
 
-.PHONY: help up down clean images urls doctor test check
+.PHONY: help up down clean images urls doctor test test-long check
 .DEFAULT_GOAL := help
 
 help: ## List these targets
 	@echo "make TARGET [VARIABLE=value]"; echo
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-11s %s\n' "$$name" "$$text"; done
 
 up: ## Bring everything up, follow one order through it, say where to look (LIGHT=1: no Logstash, no Kibana)
 	$(OPS) up
@@ -33,6 +33,9 @@ doctor: ## Check this machine and the stack on it, with a remedy for each findin
 
 test: ## Run every test, with all set-up done for you (PYTEST_ARGS="-k name")
 	$(OPS) test
+
+test-long: ## Run the tests that take many minutes each
+	$(OPS) test-long
 
 check: ## Lint, types and unit tests: no Docker, about a minute
 	$(OPS) check

@@ -16,6 +16,7 @@ VERBS: dict[str, Callable[[], int | None]] = {
     "urls": up.show_urls,
     "doctor": doctor.doctor,
     "test": python.test,
+    "test-long": python.test_long,
     "check": python.check,
 }
 

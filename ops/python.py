@@ -75,7 +75,12 @@ def check() -> int:
     return int(any(codes))
 
 
-def test() -> int:
+def test_long() -> int:
+    """Run the tests that `test` leaves out because each takes many minutes."""
+    return test("-m", "long")
+
+
+def test(*options: str) -> int:
     """Run every test against a stack that this brings up; pytest's summary is the last thing said.
 
     A stack that does not come up fails this, and the tests that need none run nevertheless.
@@ -88,7 +93,7 @@ def test() -> int:
         say(f"✗ {error}")
         came_up = False
     step("Tests")
-    code = _run("pytest", *_pytest_args())
+    code = _run("pytest", *options, *_pytest_args())
     return code if came_up else code or 1
 
 
