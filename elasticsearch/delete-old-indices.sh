@@ -7,12 +7,11 @@
 set -eu
 
 here=$(dirname "$0")
-user=retention
-password_file=/run/secrets/elasticsearch_retention
 # shellcheck source=elasticsearch/ask.sh
 . "$here/ask.sh"
-days LOG_RETENTION_DAYS "${LOG_RETENTION_DAYS:-30}"
-days TRACE_RETENTION_DAYS "${TRACE_RETENTION_DAYS:-7}"
+days LOG_RETENTION_DAYS "${LOG_RETENTION_DAYS:=30}"
+days TRACE_RETENTION_DAYS "${TRACE_RETENTION_DAYS:=7}"
+login retention /run/secrets/elasticsearch_retention
 
 # sweep PATTERN DAYS: returns 1 when Elasticsearch did not do it all
 sweep() {
@@ -39,7 +38,7 @@ sweep() {
 }
 
 sweep_all() {
-    sweep 'ecommerce-logs-*' "${LOG_RETENTION_DAYS:-30}" && sweep 'jaeger-*' "${TRACE_RETENTION_DAYS:-7}"
+    sweep 'ecommerce-logs-*' "$LOG_RETENTION_DAYS" && sweep 'jaeger-*' "$TRACE_RETENTION_DAYS"
 }
 
 if [ "${1-}" = once ]; then

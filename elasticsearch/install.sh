@@ -6,11 +6,10 @@
 set -eu
 
 here=$(dirname "$0")
-user=elastic
-password_file=/run/secrets/elastic
 # shellcheck source=elasticsearch/ask.sh
 . "$here/ask.sh"
-days LOG_RETENTION_DAYS "${LOG_RETENTION_DAYS:-30}"
+days LOG_RETENTION_DAYS "${LOG_RETENTION_DAYS:=30}"
+login elastic /run/secrets/elastic
 
 # put PATH: from standard input
 put() {
@@ -36,7 +35,7 @@ case $status in
 esac
 
 if $complete; then
-    sed "s/@LOG_RETENTION_DAYS@/${LOG_RETENTION_DAYS:-30}/" "$here/lifecycle-policies/ecommerce-logs.json" |
+    sed "s/@LOG_RETENTION_DAYS@/$LOG_RETENTION_DAYS/" "$here/lifecycle-policies/ecommerce-logs.json" |
         put _ilm/policy/ecommerce-logs
 else
     echo "this Elasticsearch has no lifecycle management (ILM): elasticsearch-retention alone deletes its old indices"

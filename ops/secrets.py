@@ -36,7 +36,7 @@ NAMES = (
 FIXED_BY_DATA = {"postgres": "postgres", "postgres_exporter": "postgres", "grafana": "grafana"}
 """Secrets that their product stores in a volume at its first start: with another one it refuses everybody after."""
 
-_FILE_REALM_USERS = ("shipper", "jaeger", "monitor", "reader", "retention")
+FILE_REALM_USERS = ("shipper", "jaeger", "monitor", "reader", "retention")
 _ITERATIONS = 10_000  # Elasticsearch's default; the passwords have 192 random bits
 
 
@@ -97,9 +97,9 @@ def _write_file_realm(directory: Path) -> None:
     )
     lines = [
         f"{user}:{_hash_of(read(f'elasticsearch_{user}', directory), before.get(user, ''))}\n"
-        for user in _FILE_REALM_USERS
+        for user in FILE_REALM_USERS
     ]
-    roles = [f"ecommerce_{user}:{user}\n" for user in _FILE_REALM_USERS]
+    roles = [f"ecommerce_{user}:{user}\n" for user in FILE_REALM_USERS]
     for path, text in ((users, "".join(lines)), (directory / "elasticsearch_users_roles", "".join(roles))):
         if not path.exists() or path.read_text() != text:
             _write(path, text)
