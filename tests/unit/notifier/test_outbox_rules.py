@@ -47,8 +47,8 @@ def test_the_end_never_overtakes_and_other_groups_do_not_wait(
     change("alert_notifications_total", channel="wecom", result="retried")
     made.post(group())
     until(lambda: change("alert_notifications_total", channel="wecom", result="retried"))
-    made.post(group(alert(status="resolved")))
     robots.behave("wecom", "ok")
+    made.post(group(alert(status="resolved")))
     made.post(group(name="Other"))
     assert "Other" in until(lambda: robots.shown("wecom"))[0]
     until(lambda: len(robots.shown("wecom")) == 3)
