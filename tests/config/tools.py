@@ -46,7 +46,7 @@ def run(
         ],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     # docker's own failures: no engine, no image, no such program
