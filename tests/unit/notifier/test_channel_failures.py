@@ -62,9 +62,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The vendors' blocks of a minute and of ten, in a second."""
-    monkeypatch.setattr(wecom, "_PAUSE_SECONDS", 1.0)
-    monkeypatch.setattr(dingtalk, "_BLOCK_SECONDS", 1.0)
+    """The vendors' blocks of a minute and of ten, in less than a second."""
+    monkeypatch.setattr(wecom, "_PAUSE_SECONDS", 0.4)
+    monkeypatch.setattr(dingtalk, "_BLOCK_SECONDS", 0.4)
 
 
 @pytest.mark.parametrize("vendor", CHATS)
@@ -149,7 +149,7 @@ def test_an_answer_drop_by_drop_is_a_hang(start: Any) -> None:
     made.post(group())
     [dead] = until(made.dead_letters)
     assert time.monotonic() - began < 3
-    assert dead["last_error"] == "no answer in 1 s"
+    assert dead["last_error"] == "no answer in 0.7 s"
     ends.set()
     thread.join()
     listener.close()

@@ -83,7 +83,7 @@ def test_a_block_is_waited_for(
     start: Start, robots: Robots, monkeypatch: pytest.MonkeyPatch, change: Callable[..., float]
 ) -> None:
     change("alert_notifications_total", channel="wecom", result="retried")
-    monkeypatch.setattr(wecom, "_PAUSE_SECONDS", 1.0)
+    monkeypatch.setattr(wecom, "_PAUSE_SECONDS", 0.7)
     made = start(wecom_webhook_url=robots.wecom_url)
     robots.behave("wecom", "rate-limit")
     posted = time.time()
@@ -92,7 +92,7 @@ def test_a_block_is_waited_for(
     robots.behave("wecom", "ok")
     made.post(group(name="Other"))
     until(lambda: len(robots.shown("wecom")) == 2)
-    assert min(robots.times("wecom")) > posted + 1  # nothing at all earlier, not even for another group
+    assert min(robots.times("wecom")) > posted + 0.7  # nothing at all earlier, not even for another group
 
 
 def mail_settings(smtp: SmtpServer, **more: Any) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def test_dead_letters(start: Start, robots: Robots) -> None:
 
 def test_what_never_arrives_becomes_a_dead_letter(start: Start, robots: Robots, change: Callable[..., float]) -> None:
     change("alert_notifications_total", channel="wecom", result="failed")
-    made = start(wecom_webhook_url=robots.wecom_url, delivery_lifetime_seconds=1)
+    made = start(wecom_webhook_url=robots.wecom_url, delivery_lifetime_seconds=0.6)
     robots.behave("wecom", "5xx")
     made.post(group())
     [letter] = until(made.dead_letters)
