@@ -13,7 +13,7 @@ from smtp_server import SmtpServer
 Start = Callable[..., Notifier]
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Logs into a folder of the test's own, no spans, and nothing from the environment of whoever runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
