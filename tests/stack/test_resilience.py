@@ -1,4 +1,4 @@
-"""Killing things: whatever dies, `make up` mends it, and no order is lost."""
+"""Killing things: whatever dies, `make up` mends it, and no order is lost. A `make up` each, so `make test-long`."""
 
 import signal
 import subprocess
@@ -8,6 +8,8 @@ import time
 import pytest
 from clients import ROOT, Stack, compose, eventually
 from customer import Customer
+
+pytestmark = pytest.mark.long
 
 # One-shots are over, and simulated customers hold nothing.
 SERVICES = (
