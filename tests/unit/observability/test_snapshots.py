@@ -107,7 +107,7 @@ async def test_the_endpoints_agree_with_the_scrape() -> None:
         empty = (await client.get("/api/v1/metrics/business")).json()
     http = answer_["http"]["details"]
     series = re.findall(r'^http_requests_total\{.*route="(.*)",status_code="(\d+)"\} (\S+)$', scraped, re.MULTILINE)
-    asked = {"/metrics", "unmatched", "/healthz"}
+    asked = {"/metrics", "unmatched", "/healthz", "/readyz"}
     counted = [
         (int(code), float(value))
         for route, code, value in series
