@@ -4,17 +4,14 @@
 set -eu
 limit=10000000 # bytes unread in all files: two of the five
 
-# A file that rsyslogd has not opened is unread; one that it opened more than once is read as far as the furthest place.
+# rsyslogd opens a file more than once: the place furthest on is where it reads
 unread=$(
-    {
-        stat -c '%n %s' /var/log/ecommerce/*.log
-        for fd in /proc/1/fd/*; do
-            file=$(readlink "$fd") || continue
-            case $file in /var/log/ecommerce/*.log) ;; *) continue ;; esac
-            read -r _ position <"/proc/1/fdinfo/${fd##*/}" && size=$(stat -c %s "$file") || continue
-            echo "$file $((size - position))"
-        done
-    } 2>/dev/null | awk '!($1 in left) || $2 < left[$1] { left[$1] = $2 } END { for (file in left) sum += left[file]; print sum + 0 }'
+    for fd in /proc/1/fd/*; do
+        file=$(readlink "$fd") || continue
+        case $file in /var/log/ecommerce/*.log) ;; *) continue ;; esac
+        read -r _ position <"/proc/1/fdinfo/${fd##*/}" && size=$(stat -c %s "$file") || continue
+        echo "$file $((size - position))"
+    done 2>/dev/null | awk '!($1 in left) || $2 < left[$1] { left[$1] = $2 } END { for (file in left) sum += left[file]; print sum + 0 }'
 )
 if [ "$unread" -gt "$limit" ]; then
     echo "$unread bytes of log lines are unread: is Elasticsearch there, is /var/spool/rsyslog full?"
