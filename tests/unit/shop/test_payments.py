@@ -74,8 +74,11 @@ async def test_wrong_cards_are_named_and_never_repeated(customer: Customer, prod
     ):
         answer = await customer.post(f"/orders/{order['id']}/payment", {**GOOD_CARD, field: value})
         assert answer.status_code == 422, (field, value)
-        assert [error["field"] for error in answer.json()["errors"]] == [f"body.{field}"]
-        assert value not in answer.text
+        problem = answer.json()
+        assert [error["field"] for error in problem["errors"]] == [f"body.{field}"]
+        # less the ids, which are random: any short number may stand in them
+        said = answer.text.replace(problem["requestId"], "").replace(order["id"], "")
+        assert value not in said
 
 
 def test_knows_card_numbers() -> None:
