@@ -6,7 +6,7 @@ OPS = @command -v $(PYTHON) >/dev/null 2>&1 || { \
 	echo "make: no '$(PYTHON)' on the PATH: install Python 3.11 or newer, or name one: make $@ PYTHON=/path/to/python3" >&2; exit 1; }; \
 	exec $(PYTHON) -m ops
 
-.PHONY: help up down clean images urls doctor test test-long check
+.PHONY: help up down clean images urls doctor faults fault fault-clear test test-long check bench bench-metrics bench-logs bench-traces
 .DEFAULT_GOAL := help
 
 help: ## List these targets
@@ -31,6 +31,15 @@ urls: ## Say what is where, and where its password is
 doctor: ## Check this machine and the stack on it, with a remedy for each finding
 	$(OPS) doctor
 
+faults: ## List what can be broken on purpose, and what is now
+	$(OPS) faults
+
+fault: ## Break something for a while (FAULT=errors FOR=60 SHARE=0.3 ROUTE=/api/v1/orders DELAY=2)
+	$(OPS) fault
+
+fault-clear: ## Put it right at once (FAULT=errors; without it everything)
+	$(OPS) fault-clear
+
 test: ## Run every test, with all set-up done for you (PYTEST_ARGS="-k name")
 	$(OPS) test
 
@@ -39,3 +48,15 @@ test-long: ## Run the tests that take many minutes each
 
 check: ## Lint, types and unit tests: no Docker, about a minute
 	$(OPS) check
+
+bench: ## Measure metrics, logs and traces side by side with other libraries: benchmarks/RESULTS.md
+	$(OPS) bench
+
+bench-metrics: ## Measure metrics alone
+	$(OPS) bench-metrics
+
+bench-logs: ## Measure log lines alone
+	$(OPS) bench-logs
+
+bench-traces: ## Measure traces, and all three signals together
+	$(OPS) bench-traces

@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from ops import doctor, images, python, up
+from ops import doctor, faults, images, python, up
 from ops.console import OpsError
 from ops.shell import settle_home
 
@@ -15,9 +15,16 @@ VERBS: dict[str, Callable[[], int | None]] = {
     "images": up.images,
     "urls": up.show_urls,
     "doctor": doctor.doctor,
+    "faults": faults.show,
+    "fault": faults.fault,
+    "fault-clear": faults.clear,
     "test": python.test,
     "test-long": python.test_long,
     "check": python.check,
+    "bench": python.bench,
+    "bench-metrics": python.bench_metrics,
+    "bench-logs": python.bench_logs,
+    "bench-traces": python.bench_traces,
 }
 
 
