@@ -74,7 +74,7 @@ def select(source: str, known: Collection[str], *, light: bool) -> tuple[tuple[s
 
 
 def _write(choice: Choice) -> None:
-    ours = {"REGISTRY": choice.registry, "COMPOSE_PROFILES": ",".join(choice.profiles)}
+    ours = {**dotenv.read_ours(), "REGISTRY": choice.registry, "COMPOSE_PROFILES": ",".join(choice.profiles)}
     if "REGISTRY" in dotenv.read_own():
         del ours["REGISTRY"]
     dotenv.write_ours(ours)

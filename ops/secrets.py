@@ -67,6 +67,11 @@ def read(name: str, directory: Path = DIRECTORY) -> str:
     return (directory / name).read_text(encoding="utf-8").strip()
 
 
+def changed(directory: Path = DIRECTORY) -> str:
+    """Give a mark that is another one after any secret has changed; it tells nothing of them but when that was."""
+    return str(max(path.stat().st_mtime_ns for path in directory.iterdir()))
+
+
 def file_realm_hash(password: str, salt: bytes) -> str:
     """Hash as Elasticsearch's file realm stores it: `{PBKDF2}iterations$salt$hash`, HMAC-SHA-512, 256 bits, Base64."""
     derived = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ITERATIONS, dklen=32)

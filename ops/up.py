@@ -80,6 +80,7 @@ def prepare(*, to_start: bool = True) -> tuple[Choice, dict[str, Any]]:
         item("memory, disk, ports and clock are fine")
     step("Passwords")
     made = secrets.ensure(compose.volumes(resolved["name"]))
+    dotenv.write_ours({**dotenv.read_ours(), "SECRETS_CHANGED": secrets.changed()})
     item(f"{len(made)} made in .secrets/" if made else "all in .secrets/")
     return chosen, resolved
 

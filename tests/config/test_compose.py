@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+
+from ops import choice
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -16,7 +19,7 @@ PROFILES = sorted({name for names in re.findall(r"profiles: \[(.+?)\]", TEXT) fo
 ONE_SHOTS = {"init", "elasticsearch-setup", "kibana-setup"}
 
 # Every departure from the common block, counted: a new one has to be added here and to carry its reason in the file.
-WRITABLE = {"elasticsearch", "logstash", "kibana"} & set(re.findall(r"^  (\S+):$", TEXT, re.MULTILINE))
+WRITABLE = {"elasticsearch", "logstash"}
 EXTRA_CAPABILITIES = {
     "init": {"CHOWN", "DAC_OVERRIDE", "FOWNER"},
     "postgres": {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"},
@@ -62,6 +65,21 @@ def test_each_profile_is_valid(profiles: list[str]) -> None:
 
 def test_the_list_of_services_is_whole() -> None:
     assert set(NAMES) == set(services())
+
+
+@pytest.mark.parametrize("light", [False, True], ids=["full", "light"])
+@pytest.mark.parametrize("registry", ["", "packages/"], ids=["registry", "packages"])
+def test_what_make_up_chooses(registry: str, light: bool) -> None:  # noqa: FBT001 - a column of the table
+    chosen, left_out = choice.select(registry, PROFILES, light=light)
+    running = set(config(*chosen)["services"])
+    assert len(running & {"logstash", "rsyslog"}) == 1, "one log shipper runs"
+    if registry or light:
+        assert not running & {"logstash", "kibana", "kibana-setup"}
+        assert {"Kibana", "Logstash"} <= set(left_out)
+    else:
+        assert {"logstash", "kibana", "kibana-setup", "grafana"} <= running
+    every_time = {name for name, service in services().items() if "profiles" not in service}
+    assert every_time <= running
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -119,7 +137,7 @@ def test_hardening(name: str) -> None:
     assert (service.get("user", "").split(":")[0] == "0") <= (name in ROOT_USERS)
 
 
-@pytest.mark.parametrize("setting", ["cap_add: [", "read_only: false"])
+@pytest.mark.parametrize("setting", ["cap_add: [", "read_only: false", "pids_limit: 4"])
 def test_each_exception_says_why(setting: str) -> None:
     bare = [line for line in TEXT.splitlines() if setting in line and "#" not in line]
     assert not bare, f"without a reason: {bare}"
@@ -131,6 +149,43 @@ def test_nothing_is_reached_through_the_host() -> None:
         assert service.get("network_mode") or service["networks"], name
         sources = [volume["source"] for volume in service.get("volumes", []) if volume["type"] == "bind"]
         assert not [source for source in sources if source.endswith("docker.sock")], name
+
+
+SCRAPED = [
+    (job["job_name"], name)
+    for job in yaml.safe_load((ROOT / "prometheus/prometheus.yml").read_text(encoding="utf-8"))["scrape_configs"]
+    for name in [
+        *(name for found in job.get("dns_sd_configs", []) for name in found["names"]),
+        *(target.split(":")[0] for static in job.get("static_configs", []) for target in static["targets"]),
+    ]
+    if name != "localhost"
+]
+
+
+@pytest.mark.parametrize(("job", "target"), SCRAPED, ids=lambda value: value)
+def test_whom_prometheus_watches_it_can_reach(job: str, target: str) -> None:
+    """It finds a name only in a network of its own; without one there is no target, and so no alert either."""
+    asking = {"prometheus", "blackbox-exporter"} if job == "probe" else {"prometheus"}
+    for name in asking - {target}:
+        assert set(services()[name]["networks"]) & set(services()[target]["networks"]), f"{name} cannot reach {target}"
+
+
+def test_elasticsearch_is_reached_by_those_alone_who_may_ask_it() -> None:
+    assert not {"app", "shoppers", "payments-gateway", "portal", "edge"} & {
+        name for name, service in services().items() if "storage" in (service.get("networks") or {})
+    }
+
+
+def test_every_page_that_is_probed_is_behind_the_edge() -> None:
+    edge = (ROOT / "edge/Caddyfile").read_text(encoding="utf-8")
+    pages = {target for job, target in SCRAPED if job == "probe"}
+    assert pages <= set(re.findall(r"import guarded ([\w-]+):\d+", edge))
+    assert set(re.findall(r"reverse_proxy ([\w-]+):", edge)) == set(), "a page without the login"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_changed_password_makes_its_readers_anew(name: str) -> None:
+    assert "ecommerce.secrets" in services()[name]["labels"], f"{name} has labels of its own: repeat the common one"
 
 
 def test_before_make_up_it_says_what_to_do(tmp_path: Path) -> None:

@@ -70,6 +70,16 @@ def test_a_changed_password_changes_its_line_alone(folder: Path) -> None:
     assert [old == new for old, new in zip(before, after, strict=True)] == [True, False, True, True, True]
 
 
+def test_the_mark_changes_with_any_secret_and_with_nothing_else(folder: Path) -> None:
+    secrets.ensure((), folder)
+    before = secrets.changed(folder)
+    secrets.ensure((), folder)
+    assert secrets.changed(folder) == before
+    (folder / "elasticsearch_reader").write_text("another\n")
+    secrets.ensure((), folder)
+    assert secrets.changed(folder) != before
+
+
 def test_a_spoilt_users_file_is_made_again(folder: Path) -> None:
     secrets.ensure((), folder)
     (folder / "elasticsearch_users").write_text("shipper:{PBKDF2}10000$not base64$x\nnonsense\n")
