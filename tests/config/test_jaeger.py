@@ -1,42 +1,61 @@
 """Jaeger's configuration, by Jaeger itself, and the promises in it."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from tools import Tool
 
 ROOT = Path(__file__).resolve().parents[2]
+JAEGER = "/cmd/jaeger/jaeger-linux"
 CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "jaeger/config.yaml").read_text(encoding="utf-8"))
+SAMPLING: dict[str, Any] = yaml.safe_load((ROOT / "jaeger/tail-sampling.yaml").read_text(encoding="utf-8"))
 
 
-def test_jaeger_loads_it(tool: Tool) -> None:
-    done = tool("jaeger", "/cmd/jaeger/jaeger-linux", "validate", f"--config={ROOT}/jaeger/config.yaml")
+@pytest.mark.parametrize("files", [("config",), ("config", "tail-sampling")], ids="+".join)
+def test_jaeger_loads_it(tool: Tool, files: tuple[str, ...]) -> None:
+    configs = [f"--config={ROOT}/jaeger/{file}.yaml" for file in files]
+    done = tool("jaeger", JAEGER, "validate", *configs, flags=["--env=TRACES_KEPT_PERCENT=1"])
     assert done.returncode == 0, done.stderr
 
 
-def test_jaeger_refuses_a_wrong_one(tool: Tool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("file", "right", "wrong"),
+    [
+        ("config", "metrics_flush_interval", "metrics_flush_intervall"),
+        ("tail-sampling", "decision_wait", "decision_wiat"),
+    ],
+)
+def test_jaeger_refuses_a_wrong_one(tool: Tool, tmp_path: Path, file: str, right: str, wrong: str) -> None:
     tmp_path.chmod(0o755)
-    wrong = (ROOT / "jaeger/config.yaml").read_text().replace("decision_wait", "decision_wiat")
-    (tmp_path / "config.yaml").write_text(wrong)
-    done = tool("jaeger", "/cmd/jaeger/jaeger-linux", "validate", f"--config={tmp_path}/config.yaml", folder=tmp_path)
+    for name in ("config", "tail-sampling"):
+        text = (ROOT / f"jaeger/{name}.yaml").read_text(encoding="utf-8")
+        (tmp_path / f"{name}.yaml").write_text(text.replace(right, wrong) if name == file else text)
+    configs = [f"--config={tmp_path}/{name}.yaml" for name in ("config", "tail-sampling")]
+    done = tool("jaeger", JAEGER, "validate", *configs, folder=tmp_path, flags=["--env=TRACES_KEPT_PERCENT=1"])
     assert done.returncode != 0
-    assert "decision_wiat" in done.stderr
+    assert wrong in done.stderr
+
+
+@pytest.mark.parametrize("percent", ["101", "100.5", "-1", "1e1", "many", "1.2.3", "."])
+def test_a_wrong_share_is_one_clear_line(tool: Tool, percent: str) -> None:
+    done = tool("jaeger", "sh", f"{ROOT}/jaeger/start.sh", flags=[f"--env=TRACES_KEPT_PERCENT={percent}"])
+    assert done.returncode == 2
+    assert done.stderr == f"jaeger: TRACES_KEPT_PERCENT: must be a number from 0 to 100, but it is '{percent}'\n"
 
 
 def test_requests_are_counted_before_traces_are_thinned_out() -> None:
     pipelines = CONFIG["service"]["pipelines"]
-    counted = [name for name, pipeline in pipelines.items() if "spanmetrics" in pipeline["exporters"]]
-    for name in counted:
-        assert "tail_sampling" not in pipelines[name]["processors"]
-    for name in (name for name in pipelines if name.startswith("traces/")):
-        if "otlp" in pipelines[name]["receivers"]:
-            assert pipelines[name]["processors"][0] == "memory_limiter"
+    assert set(SAMPLING["service"]["pipelines"]) == {"traces/store"}
+    assert SAMPLING["service"]["pipelines"]["traces/store"]["processors"][0] == "tail_sampling"
+    counting = [name for name, pipeline in pipelines.items() if "spanmetrics" in pipeline["exporters"]]
+    assert counting == ["traces/in"]
+    assert pipelines["traces/in"]["processors"] == ["memory_limiter"]
 
 
 def test_every_error_and_every_slow_trace_is_kept() -> None:
-    policies = {policy["type"]: policy for policy in CONFIG["processors"]["tail_sampling"]["policies"]}
+    policies = {policy["type"]: policy for policy in SAMPLING["processors"]["tail_sampling"]["policies"]}
     assert policies["status_code"]["status_code"]["status_codes"] == ["ERROR"]
     assert "latency" in policies
 
@@ -51,10 +70,3 @@ def test_it_listens_beyond_its_own_container() -> None:
         CONFIG["extensions"]["healthcheckv2"]["http"]["endpoint"],
     ]
     assert endpoints == [f"0.0.0.0:{port}" for port in (4317, 4318, 14268, 8889, 13133)]
-
-
-def test_the_uis_links_lead_to_the_data_view() -> None:
-    ui = json.loads((ROOT / "jaeger/ui.json").read_text(encoding="utf-8"))
-    to_logs = next(link for link in ui["linkPatterns"] if link["type"] == "traces")
-    assert "dataViewId:ecommerce-logs" in to_logs["url"]
-    assert "#{traceID}" in to_logs["url"]
