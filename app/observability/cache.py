@@ -86,8 +86,8 @@ def instrument_redis(client: Redis) -> None:
         run = made.execute
 
         async def execute_pipeline(*, raise_on_error: bool = True) -> list[Any]:
-            size: dict[str, str | int] = {"db.operation.batch.size": len(made)} if len(made) > 1 else {}
-            with _span("PIPELINE", attributes | size):
+            operation, size = _batch(made)
+            with _span(operation, attributes | size):
                 return await run(raise_on_error)
 
         made.execute = execute_pipeline  # type: ignore[method-assign,assignment]  # redis has no hook for this
@@ -95,6 +95,15 @@ def instrument_redis(client: Redis) -> None:
 
     client.execute_command = execute_command  # type: ignore[method-assign]  # redis has no hook for this
     client.pipeline = pipeline  # type: ignore[method-assign]  # or its commands would have no span
+
+
+def _batch(pipeline: Pipeline) -> tuple[str, dict[str, str | int]]:
+    commands = [str(arguments[0]).upper() for arguments, _ in pipeline.command_stack]
+    if len(commands) == 1:
+        return commands[0], {}  # one command is no batch
+    kind = "MULTI" if pipeline.is_transaction or pipeline.explicit_transaction else "PIPELINE"
+    operation = f"{kind} {commands[0]}" if len(set(commands)) == 1 else kind
+    return operation, {"db.operation.batch.size": len(commands)}
 
 
 @contextmanager
@@ -108,6 +117,8 @@ def _span(operation: str, attributes: dict[str, str | int]) -> Iterator[Span]:
     try:
         yield span
     except Exception as error:
+        if code := getattr(error, "status_code", None):  # the word that Redis's answer began with
+            span.set_attribute("db.response.status_code", code)
         errors.record(span, error)
         raise
     finally:

@@ -4,6 +4,7 @@
 """
 
 import re
+from functools import lru_cache
 from time import perf_counter
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
@@ -80,32 +81,41 @@ class _Hooks:
     def __init__(self, engine: Engine, settings: DatabaseSettings) -> None:
         self._slow = settings.db_slow_query_seconds
         url = engine.url
-        self._attributes: dict[str, str | int] = {"db.system.name": _SYSTEMS.get(engine.dialect.name, "other_sql")}
+        system = _SYSTEMS.get(engine.dialect.name, "other_sql")
+        self._database = url.database or system
+        self._attributes: dict[str, str | int] = {"db.system.name": system}
         if url.database:
             self._attributes["db.namespace"] = url.database
         if url.host:
             self._attributes["server.address"] = url.host
         if url.port:
             self._attributes["server.port"] = url.port
+        self._described = lru_cache(maxsize=2 * _MAX_MODELS)(self._describe)
 
     def before(
-        self, conn: Connection, _cursor: Any, statement: str, _parameters: Any, context: Any, _executemany: Any
+        self, conn: Connection, _cursor: Any, statement: str, parameters: Any, context: Any, executemany: Any
     ) -> None:
         labels = _labels(context, statement)
         span = None
         if state.on and trace.get_current_span().get_span_context().is_valid:
-            model, operation = labels
-            span = state.tracer.start_span(f"{operation.upper()} {model}", kind=SpanKind.CLIENT)
+            size = len(parameters) if executemany else 1
+            name, attributes = self._described(*labels, batch=size > 1)
+            span = state.tracer.start_span(name, kind=SpanKind.CLIENT)
             if span.is_recording():
-                span.set_attributes(
-                    self._attributes
-                    | {
-                        "db.operation.name": operation.upper(),
-                        "db.collection.name": model,
-                        **_text(context, statement),
-                    }
-                )
+                if size > 1:
+                    span.set_attribute("db.operation.batch.size", size)
+                span.set_attributes(attributes | _text(context, statement))
         conn.info["observability"] = (labels, perf_counter(), span)
+
+    def _describe(self, model: str, operation: str, *, batch: bool) -> tuple[str, dict[str, str | int]]:
+        """Return a span's name and attributes; `other` is the metrics' word and names neither table nor operation."""
+        attributes = dict(self._attributes)
+        if operation != "other":
+            attributes["db.operation.name"] = f"BATCH {operation.upper()}" if batch else operation.upper()
+        if model != "other":
+            attributes["db.collection.name"] = model
+        words = (attributes.get("db.operation.name"), attributes.get("db.collection.name") or self._database)
+        return " ".join(str(word) for word in words if word), attributes
 
     def after(self, conn: Connection, *_: Any) -> None:
         self._record(conn, None)
@@ -127,6 +137,8 @@ class _Hooks:
             query_errors.labels(*labels).inc()
         if span is not None:
             if error is not None:
+                if code := getattr(error, "sqlstate", None):
+                    span.set_attribute("db.response.status_code", code)
                 errors.record(span, error)
             span.end()
 
@@ -148,7 +160,7 @@ def _labels(context: ExecutionContext, statement: str) -> tuple[str, str]:
     return labels
 
 
-def _text(context: ExecutionContext, statement: str) -> dict[str, str]:
+def _text(context: ExecutionContext, statement: str) -> dict[str, str | int]:
     """Return the statement where its values are placeholders; hand-written SQL may hold values, and stays out."""
     if context.compiled is None or isinstance(context.compiled.statement, TextClause):
         return {}

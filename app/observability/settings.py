@@ -63,6 +63,9 @@ class LogSettings(Settings):
     )
     log_max_bytes: int = Field(5_000_000, ge=1000, description="A file is renamed before it grows over this.")
     log_backup_count: int = Field(5, ge=1, description="Renamed files kept of each kind and slot.")
+    log_baggage: str = Field(
+        "", description="Names of the W3C baggage entries that a line repeats in meta.baggage; clients may send any."
+    )
     log_queue_size: int = Field(10_000, ge=10, description="Lines waiting for the writer; more are dropped, counted.")
 
 

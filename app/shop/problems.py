@@ -62,6 +62,11 @@ class Problem(Exception):  # noqa: N818 - "problem" is RFC 9457's own word
         super().__init__(detail)
         self.detail = detail
 
+    @property
+    def refusal(self) -> bool:
+        """Whether the shop says no, as it should, rather than fails: then the span it leaves is no error."""
+        return self.status < HTTPStatus.INTERNAL_SERVER_ERROR
+
 
 class InvalidRequest(Problem):
     """The request's fields are wrong in form."""

@@ -74,7 +74,7 @@ def configure(settings: LogSettings, service: str) -> None:
         writer = Writer(settings)
     except OSError as error:
         fail(f"LOG_PATH: cannot write to {settings.log_path}: {error}; name a folder that this user may write to")
-    pipeline.shape = Shape(service)
+    pipeline.shape = Shape(service, settings.log_baggage)
     previous, pipeline.writer = pipeline.writer, writer
     if previous is not None:
         previous.close(timeout=1.0)

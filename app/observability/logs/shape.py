@@ -7,7 +7,7 @@ import traceback
 from typing import Any
 
 import orjson
-from opentelemetry import trace
+from opentelemetry import baggage, trace
 
 from observability.context import request_context
 from observability.ids import uuid7
@@ -16,13 +16,16 @@ from observability.logs import redaction
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARN": 30, "ERROR": 40}
 MAX_LINE = 60_000
 """Bytes of one line; rsyslog's default limit for a message is 64 KiB on current versions."""
+_MAX_BAGGAGE = 200
+"""Characters of one entry: it comes from outside, and each line of the request repeats it."""
 
 
 class Shape:
     """Builds lines for one process."""
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, baggage_names: str = "") -> None:
         self.service = service
+        self._baggage_names = [name.strip() for name in baggage_names.split(",") if name.strip()]
         self.hostname = socket.gethostname()
         self._second = (0, "")
 
@@ -49,6 +52,9 @@ class Shape:
         event["pid"] = os.getpid()
         event["hostname"] = self.hostname
         error = meta.pop("exc_info", None)
+        if self._baggage_names and (carried := baggage.get_all()):
+            known = {name: str(carried[name])[:_MAX_BAGGAGE] for name in self._baggage_names if name in carried}
+            meta = {**meta, "baggage": known} if known else meta
         event["meta"] = redaction.meta(meta)
         if isinstance(error, BaseException):
             event["meta"]["error"] = describe_error(error)

@@ -33,7 +33,8 @@ class traced:  # noqa: N801 - used like a function: `with traced(...)`, `@traced
 
     Attribute names: `order_…`, `user_…` and `app_…` get a dot for that underscore (`order_id` → `order.id`), any
     other name the prefix `app.`; None is left out. `root` starts a trace of its own (say where it came from with a
-    link). An exception sets the status ERROR and is recorded once, on the innermost span.
+    link). An exception sets the status ERROR and is recorded once, on the innermost span; a refusal (`refusal` is true
+    on it, or it is an HTTPException under 500) is no error and only named, in `app.refusal`.
     """
 
     __slots__ = ("_attributes", "_links", "_name", "_root", "_span", "_token")
@@ -72,7 +73,7 @@ class traced:  # noqa: N801 - used like a function: `with traced(...)`, `@traced
         if self._token is None:
             return
         if isinstance(error, Exception):  # a cancelled task is no failure
-            errors.record(self._span, error)
+            errors.record_unless_refusal(self._span, error)
         otel_context.detach(self._token)
         self._span.end()
 

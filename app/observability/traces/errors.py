@@ -1,10 +1,13 @@
 """How a failure stands in a span."""
 
 from opentelemetry.trace import Span, Status, StatusCode
+from starlette.exceptions import HTTPException
 
 from observability.logs import redaction
 from observability.logs.shape import describe_error
 from observability.once import first
+
+_SERVER_ERROR = 500
 
 
 def record(span: Span, error: BaseException) -> None:
@@ -23,3 +26,19 @@ def record(span: Span, error: BaseException) -> None:
                 "exception.stacktrace": described["stack"],
             },
         )
+
+
+def record_unless_refusal(span: Span, error: BaseException) -> None:
+    """Record a failure; name a refusal in `app.refusal` and leave the status unset, as the conventions do with a 4xx.
+
+    By a refusal the service says no: the operation did what it should. An HTTPException is one by its status, any
+    other exception by an attribute `refusal` that is true.
+    """
+    if isinstance(error, HTTPException):
+        refusal = error.status_code < _SERVER_ERROR
+    else:
+        refusal = bool(getattr(error, "refusal", False))
+    if refusal:
+        span.set_attribute("app.refusal", type(error).__qualname__)
+    else:
+        record(span, error)

@@ -23,7 +23,7 @@ def enabled() -> bool:
 class ServerSpan:
     """Started before the application, current while it runs, finished with the answer's last byte."""
 
-    __slots__ = ("_headers", "_scope", "_span", "_token", "exemplar")
+    __slots__ = ("_headers", "_scope", "_span", "_token", "sampled_trace_id")
 
     def __init__(self, span: trace.Span, context: Any, scope: Scope, headers: dict[bytes, bytes]) -> None:
         self._span = span
@@ -31,7 +31,7 @@ class ServerSpan:
         self._headers = headers
         self._token = otel_context.attach(trace.set_span_in_context(span, context))
         ids = span.get_span_context()
-        self.exemplar = {"trace_id": f"{ids.trace_id:032x}"} if ids.trace_flags.sampled else None
+        self.sampled_trace_id = f"{ids.trace_id:032x}" if ids.trace_flags.sampled else None
 
     def finish(self, method: str, route: str, status: int, error: BaseException | None, user_id: str | None) -> None:
         """Name the span by what is known at the end, and end it."""

@@ -2,11 +2,13 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AnyUrl, Field, field_validator, model_validator
+from pydantic import AnyUrl, Field, FilePath, SecretStr, field_validator, model_validator
 
 from observability.settings import Settings
 
 _Endpoint = AnyUrl | None
+_Seconds = Annotated[float, Field(gt=0)]
+_Limit = Annotated[int, Field(ge=0)] | None
 Sampler = Literal[
     "always_on",
     "always_off",
@@ -27,6 +29,14 @@ class TraceSettings(Settings):
     # grpc is the one exporter that is installed.
     otel_exporter_otlp_protocol: Literal["grpc"] = "grpc"
     otel_exporter_otlp_traces_protocol: Literal["grpc"] = "grpc"
+    otel_exporter_otlp_timeout: _Seconds = 10
+    otel_exporter_otlp_traces_timeout: _Seconds = 10
+    otel_exporter_otlp_compression: Literal["none", "gzip", "deflate"] | None = None
+    otel_exporter_otlp_traces_compression: Literal["none", "gzip", "deflate"] | None = None
+    otel_exporter_otlp_certificate: FilePath | None = None
+    otel_exporter_otlp_traces_certificate: FilePath | None = None
+    # how a vendor's endpoint is told who sends
+    otel_exporter_otlp_headers: SecretStr | None = None
     otel_traces_sampler: Sampler = "parentbased_always_on"
     otel_traces_sampler_arg: Annotated[float, Field(ge=0, le=1)] = 1.0
     otel_propagators: str = "tracecontext,baggage"
@@ -36,6 +46,13 @@ class TraceSettings(Settings):
     otel_bsp_max_export_batch_size: Annotated[int, Field(ge=1)] = 512
     otel_bsp_schedule_delay: Annotated[int, Field(ge=1, description="Milliseconds.")] = 5000
 
+    otel_attribute_value_length_limit: _Limit = None
+    otel_attribute_count_limit: _Limit = None
+    otel_span_attribute_value_length_limit: _Limit = None
+    otel_span_attribute_count_limit: _Limit = None
+    otel_span_event_count_limit: _Limit = None
+    otel_span_link_count_limit: _Limit = None
+
     @field_validator("otel_exporter_otlp_endpoint", "otel_exporter_otlp_traces_endpoint")
     @classmethod
     def _http(cls, value: _Endpoint) -> _Endpoint:
@@ -43,10 +60,11 @@ class TraceSettings(Settings):
             raise ValueError("must start with http:// or https://")
         return value
 
-    @field_validator("otel_resource_attributes")
+    @field_validator("otel_resource_attributes", "otel_exporter_otlp_headers")
     @classmethod
-    def _pairs(cls, value: str) -> str:
-        if any(part.strip() and "=" not in part for part in value.split(",")):
+    def _pairs(cls, value: str | SecretStr | None) -> str | SecretStr | None:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value or ""
+        if any(part.strip() and "=" not in part for part in text.split(",")):
             raise ValueError("must be key=value pairs, separated by commas")
         return value
 

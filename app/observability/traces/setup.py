@@ -35,6 +35,8 @@ def configure(service: str, version: str | None = None) -> None:
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("OTEL_SERVICE_NAME", service)
+    if settings.otel_exporter_otlp_headers:  # it may have come from a file, which the SDK does not read
+        os.environ["OTEL_EXPORTER_OTLP_HEADERS"] = settings.otel_exporter_otlp_headers.get_secret_value()
     if not isinstance(trace.get_tracer_provider(), TracerProvider):
         OpenTelemetryDistro().configure()
         OpenTelemetryConfigurator().configure(  # type: ignore[no-untyped-call]  # the distro has no annotations

@@ -118,6 +118,27 @@ async def test_one_client_span_a_statement_without_values(engine: AsyncEngine, s
     assert (refused.status.status_code, len(refused.events)) == (StatusCode.ERROR, 1)
 
 
+async def test_what_is_not_known_is_left_out_and_a_batch_is_named_as_one(engine: AsyncEngine, spans: Any) -> None:
+    with traced("work"):
+        async with engine.begin() as connection:
+            await connection.execute(text("SELECT 1"))
+            await connection.execute(text("EXPLAIN SELECT 1"))
+            await connection.execute(insert(Customer), [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}])
+            await connection.execute(insert(Customer), [{"id": 3, "name": "c"}])
+    literal, unknown, batch, one, _ = spans.get_finished_spans()
+    database = literal.attributes["db.namespace"]
+    assert [span.name for span in (literal, unknown, batch, one)] == [
+        f"SELECT {database}",
+        database,
+        "BATCH INSERT customers",
+        "INSERT customers",
+    ]
+    assert "db.collection.name" not in literal.attributes
+    assert "db.operation.name" not in unknown.attributes
+    assert (batch.attributes["db.operation.name"], batch.attributes["db.operation.batch.size"]) == ("BATCH INSERT", 2)
+    assert "db.operation.batch.size" not in one.attributes
+
+
 async def test_the_pool_is_read_and_the_snapshot_says_the_same(engine: AsyncEngine) -> None:
     before = REGISTRY.get_sample_value("database_connections") or 0
     async with engine.connect(), engine.connect():

@@ -49,6 +49,19 @@ def test_a_secret_is_read_from_its_file(monkeypatch: pytest.MonkeyPatch, tmp_pat
         ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, TraceSettings, "OTEL_EXPORTER_OTLP_PROTOCOL: "),
         ({"OTEL_RESOURCE_ATTRIBUTES": "a"}, TraceSettings, "OTEL_RESOURCE_ATTRIBUTES: must be key=value pairs"),
         ({"OTEL_PROPAGATORS": "b3"}, TraceSettings, "OTEL_PROPAGATORS: must be some of tracecontext"),
+        ({"OTEL_EXPORTER_OTLP_TIMEOUT": "soon"}, TraceSettings, "OTEL_EXPORTER_OTLP_TIMEOUT: Input should be a valid"),
+        ({"OTEL_EXPORTER_OTLP_COMPRESSION": "zip"}, TraceSettings, "OTEL_EXPORTER_OTLP_COMPRESSION: Input should be"),
+        (
+            {"OTEL_EXPORTER_OTLP_CERTIFICATE": "/nowhere"},
+            TraceSettings,
+            "OTEL_EXPORTER_OTLP_CERTIFICATE: Path does not",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_HEADERS": "secret"},
+            TraceSettings,
+            "OTEL_EXPORTER_OTLP_HEADERS: must be key=value pairs",
+        ),
+        ({"OTEL_SPAN_EVENT_COUNT_LIMIT": "few"}, TraceSettings, "OTEL_SPAN_EVENT_COUNT_LIMIT: Input should be a valid"),
         ({"OTEL_BSP_MAX_QUEUE_SIZE": "10"}, TraceSettings, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE: must not be more than"),
     ],
 )

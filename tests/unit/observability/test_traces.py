@@ -8,6 +8,7 @@ import textwrap
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent import futures
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -23,11 +24,19 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 import observability
 from observability import traced
+from observability.logs.pipeline import pipeline
+from observability.logs.shape import Shape
 from observability.traces import here
 from observability.traces.processor import CountingProcessor
 
 Change = Callable[..., float]
 TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+class SoldOut(Exception):  # noqa: N818 - an answer, no error
+    """The service says no, as it should."""
+
+    refusal = True
 
 
 @pytest.fixture
@@ -50,6 +59,16 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     @app.get("/refused")
     async def refused() -> None:
         raise HTTPException(503)
+
+    @app.get("/answer/{status}")
+    async def answer(status: int) -> None:
+        with traced("ask"):
+            raise HTTPException(status)
+
+    @app.get("/nobody-answers")
+    async def nobody_answers() -> None:
+        with traced("ask"):
+            raise SoldOut
 
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as made:
@@ -96,6 +115,18 @@ async def test_an_unsampled_request_keeps_its_trace_id_in_the_logs(
     assert {line["trace_id"] for line in lines()} == {TRACE}
 
 
+async def test_log_lines_repeat_the_baggage_that_was_asked_for(
+    client: httpx.AsyncClient, spans: Any, lines: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "shape", Shape("test-service", "tenant, release"))
+    await client.get("/orders/o7", headers={"baggage": f"tenant=acme,release={'s' * 300},card=4242424242424242"})
+    await client.get("/orders/o7", headers={"baggage": "other=1"})
+    await client.get("/orders/o7")
+    found = [line["meta"].get("baggage") for line in lines()]
+    assert len(spans.get_finished_spans()) == 6
+    assert found == [{"tenant": "acme", "release": "s" * 200}] * 3 + [None] * 6
+
+
 async def test_an_exception_is_recorded_once_and_redacted(client: httpx.AsyncClient, spans: Any) -> None:
     await client.get("/boom")
     inner, outer, server = spans.get_finished_spans()
@@ -113,6 +144,23 @@ async def test_a_5xx_without_exception_is_an_error_and_a_4xx_is_not(client: http
     assert (refused.status.status_code, refused.attributes["error.type"]) == (StatusCode.ERROR, "503")
     assert (nothing.name, nothing.status.status_code) == ("GET", StatusCode.UNSET)
     assert "http.route" not in nothing.attributes
+
+
+async def test_a_refusal_is_no_error_of_the_operation(client: httpx.AsyncClient, spans: Any) -> None:
+    await client.get("/answer/409")
+    await client.get("/answer/503")
+    refused, _, failed, _ = spans.get_finished_spans()
+    assert (refused.status.status_code, refused.attributes["app.refusal"]) == (StatusCode.UNSET, "HTTPException")
+    assert (len(refused.events), "error.type" in refused.attributes) == (0, False)
+    assert (failed.status.status_code, failed.attributes["error.type"]) == (StatusCode.ERROR, "HTTPException")
+
+
+async def test_a_refusal_that_nobody_answers_is_a_failed_request(client: httpx.AsyncClient, spans: Any) -> None:
+    await client.get("/nobody-answers")
+    ask, server = spans.get_finished_spans()
+    assert (ask.status.status_code, ask.attributes["app.refusal"]) == (StatusCode.UNSET, "SoldOut")
+    assert (server.status.status_code, server.attributes["error.type"]) == (StatusCode.ERROR, "SoldOut")
+    assert [event.name for event in server.events] == ["exception"]
 
 
 async def test_machines_questions_make_no_span(client: httpx.AsyncClient, spans: Any) -> None:
@@ -216,10 +264,11 @@ class Sink(pb_grpc.TraceServiceServicer):
     def __init__(self) -> None:
         self.names: list[str] = []
         self.resource: dict[str, str] = {}
-
+        self.headers: dict[str, str] = {}
         self.attributes: dict[str, set[str]] = {}
 
-    def Export(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002 - gRPC's name and signature
+    def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
+        self.headers = dict(context.invocation_metadata())
         for resource in request.resource_spans:
             self.resource = {pair.key: pair.value.string_value for pair in resource.resource.attributes}
             for span in (span for scope in resource.scope_spans for span in scope.spans):
@@ -287,6 +336,19 @@ def test_what_was_finished_is_flushed_at_the_stop(sink: tuple[Sink, str]) -> Non
     assert sink[0].resource["service.version"] == "1.2.3"
     assert sink[0].resource["deployment.environment.name"] == "demo"
     assert sink[0].resource["service.instance.id"]
+
+
+def test_a_header_for_the_endpoint_may_come_from_a_file(tmp_path: Path, sink: tuple[Sink, str]) -> None:
+    (tmp_path / "headers").write_text("api-key=secret-of-the-file\n")
+    code = """
+        import observability
+        observability.start(service="shop")
+        with observability.traced("x"):
+            pass
+        observability.shutdown(5)
+    """
+    run(code, sink[1], OTEL_EXPORTER_OTLP_HEADERS_FILE=str(tmp_path / "headers"))
+    assert sink[0].headers["api-key"] == "secret-of-the-file"
 
 
 def run(code: str, endpoint: str, **environment: str) -> None:
