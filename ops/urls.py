@@ -21,7 +21,7 @@ _ROWS = {
     ("jaeger", 4317): ("OTLP gRPC", "", ""),
     ("jaeger", 4318): ("OTLP HTTP", "", ""),
     ("jaeger", 14268): ("Jaeger Thrift", "", ""),
-    ("edge", 8443): ("every UI by TLS", "/", "admin, .secrets/edge; https://NAME.localhost"),
+    ("edge", 8443): ("all that, by TLS", "/", "admin, .secrets/edge"),
 }
 
 
@@ -29,8 +29,10 @@ def address(resolved: dict[str, Any], service: str, target: int) -> str | None:
     """Give the URL at which a container's port is published; None when it is not."""
     for port in compose.ports(resolved):
         if port.service == service and port.target == target:
+            if service == "edge":  # it answers to names alone
+                return f"https://portal.{resolved['services'][service]['environment']['EDGE_DOMAIN']}:{port.published}"
             host = "127.0.0.1" if port.host in {"0.0.0.0", "::"} else port.host  # noqa: S104 - compared, not bound
-            return f"http{'s' if service == 'edge' else ''}://{host}:{port.published}"
+            return f"http://{host}:{port.published}"
     return None
 
 

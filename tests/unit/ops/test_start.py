@@ -100,3 +100,10 @@ def test_addresses_are_those_that_compose_publishes() -> None:
     assert urls.address(resolved, "grafana", 3000) is None
     (row,) = urls.table(resolved)
     assert "http://127.0.0.1:3000/docs" in row
+
+
+def test_the_edge_is_shown_by_the_name_that_it_answers_to() -> None:
+    published = {"host_ip": "127.0.0.1", "published": "9443", "target": 8443}
+    edge = {"ports": [published], "environment": {"EDGE_DOMAIN": "shop.example"}}
+    (row,) = urls.table({"services": {"edge": edge}})
+    assert "https://portal.shop.example:9443" in row
