@@ -24,7 +24,7 @@ def create_app(settings: NotifierSettings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        observability.start(service=SERVICE)
+        observability.start(service=SERVICE, version=app.version)
         try:
             async with open_service(settings) as app.state.service:
                 channels = [channel.name for channel in app.state.service.deliveries.channels]

@@ -38,7 +38,7 @@ def create_api(settings: GatewaySettings, *, observed: bool = False) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if observed:
-            observability.start(service=SERVICE)
+            observability.start(service=SERVICE, version=app.version)
         try:
             async with open_store(settings.payments_gateway_database) as app.state.store:
                 yield

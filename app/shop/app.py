@@ -46,7 +46,7 @@ def create_app(settings: ShopSettings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        observability.start(service=SERVICE)
+        observability.start(service=SERVICE, version=app.version)
         try:
             async with open_shop(settings) as app.state.shop:
                 _log.info("Shop is open", database=settings.database_url.get_backend_name(), port=settings.port)

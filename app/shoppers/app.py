@@ -95,8 +95,8 @@ def create_app(settings: ShopperSettings) -> FastAPI:
     """Make the process: the crowd, and /metrics and /healthz beside it."""
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        observability.start(service=SERVICE)
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        observability.start(service=SERVICE, version=app.version)
         crowd = Crowd(settings)
         tasks = [asyncio.create_task(crowd.run()), asyncio.create_task(crowd.tally.report())]
         yield

@@ -1,5 +1,6 @@
 """The server span of a request, by OpenTelemetry's HTTP semantic conventions (stable since 1.23)."""
 
+import re
 from typing import Any
 
 from opentelemetry import context as otel_context
@@ -13,6 +14,7 @@ from observability.traces import errors
 from observability.traces.state import state
 
 _SERVER_ERROR = 500
+_HOST = re.compile(r"(\[[^\]]+\]|[^:]+)(?::(\d{1,5}))?").fullmatch
 
 
 def enabled() -> bool:
@@ -87,12 +89,26 @@ def _attributes(scope: Scope, headers: dict[bytes, bytes], method: str) -> dict[
         attributes["http.request.method_original"] = redaction.text(method)
     if query := scope.get("query_string"):
         attributes["url.query"] = redaction.text(query.decode("latin-1"))
-    if server := scope.get("server"):
-        attributes["server.address"] = server[0]
-        if server[1] is not None:
-            attributes["server.port"] = server[1]
+    address, port = _server(scope, headers)
+    if address:
+        attributes["server.address"] = address
+    if port:
+        attributes["server.port"] = port
     if client := scope.get("client"):
         attributes["client.address"] = client[0]
     if agent := headers.get(b"user-agent"):
         attributes["user_agent.original"] = redaction.text(agent.decode("latin-1"))
     return attributes
+
+
+def _server(scope: Scope, headers: dict[bytes, bytes]) -> tuple[str, int | None]:
+    """Return the name and port that the client asked for; without a Host header (HTTP/1.0), the socket's own."""
+    host = headers.get(b"host")
+    if not host:
+        address, port = scope.get("server") or ("", None)
+        return address, port
+    text = redaction.text(host.decode("latin-1"))
+    parts = _HOST(text)
+    if parts is None:
+        return text, None
+    return parts[1].strip("[]"), int(parts[2]) if parts[2] else None

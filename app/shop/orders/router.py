@@ -5,7 +5,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, BackgroundTasks, Query
 
-from observability.traces import here
 from shop.catalog.service import NoSuchProduct, OutOfStock
 from shop.dependencies import CurrentUser, ShopParts
 from shop.fields import IdempotencyKey
@@ -35,15 +34,15 @@ async def create_order(
     request: OrderRequest | None = None,
 ) -> Order:
     """Order the cart, or `items`. Repeated with the same Idempotency-Key it returns the same order."""
-    order, new = await service.create_order(
+    order, created_in = await service.create_order(
         shop.database,
         shop.cache,
         user_id,
         request.quantities() if request else None,
         Once.of(idempotency_key, request, secret=shop.tokens.key),
     )
-    if new:
-        background.add_task(send_order_notification, shop.database, order, here())
+    if created_in is not None:
+        background.add_task(send_order_notification, shop.database, order, created_in)
     return order
 
 

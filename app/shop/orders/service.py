@@ -3,11 +3,13 @@
 from http import HTTPStatus
 from uuid import UUID
 
+from opentelemetry.trace import SpanContext
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from observability import faults, get_logger, traced
+from observability.traces import here
 from shop import metrics
 from shop.cache import Cache
 from shop.cart.service import take_all
@@ -48,10 +50,11 @@ class WrongStatus(Problem):
 
 async def create_order(
     database: Database, cache: Cache, user_id: UUID, quantities: dict[UUID, int] | None, once: Once
-) -> tuple[Order, bool]:
+) -> tuple[Order, SpanContext | None]:
     """Reserve the stock and create the order, or return the one that this idempotency key created before.
 
-    `quantities` is product id → pieces, None for the cart. The flag says whether the order is new.
+    `quantities` is product id → pieces, None for the cart. A new order comes with the span that created it, for what is
+    done later to link to; one that was there already comes with None.
     """
     order_id = new_id()
     with traced("createOrder", order_id=str(order_id), user_id=str(user_id)) as span:
@@ -62,7 +65,7 @@ async def create_order(
                 earlier = await _by_key(session, user_id, once.key)
                 once.check(earlier.fingerprint)
                 span.set_attribute("order.id", str(earlier.id))
-                return earlier, False
+                return earlier, None
             wanted = quantities if quantities is not None else await take_all(session, user_id)
             if not wanted:
                 raise EmptyOrder("Put something into the cart first, or send `items`")
@@ -85,7 +88,7 @@ async def create_order(
         await catalog.stock_changed(cache, list(wanted), lists=sold_out)
         metrics.order_value.observe(order.total_cents)
         record_transition(order)
-        return order, True
+        return order, here()
 
 
 async def get_order(database: Database, user_id: UUID, order_id: UUID) -> Order:

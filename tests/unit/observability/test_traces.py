@@ -107,6 +107,25 @@ async def test_one_server_span_with_current_names_and_a_child(
     assert [line["span_id"] for line in read] == [f"{span.context.span_id:016x}" for span in (server, child, server)]
 
 
+@pytest.mark.parametrize(
+    ("host", "address", "port"),
+    [
+        ("shop.example.com", "shop.example.com", None),
+        ("shop.example.com:8443", "shop.example.com", 8443),
+        ("[::1]:3000", "::1", 3000),
+        ("[::1]", "::1", None),
+        ("shop:http", "shop:http", None),
+        ("", "test", None),
+    ],
+)
+async def test_the_server_is_named_as_the_client_named_it(
+    client: httpx.AsyncClient, spans: Any, host: str, address: str, port: int | None
+) -> None:
+    await client.get("/orders/o7", headers={"host": host})
+    server = spans.get_finished_spans()[-1]
+    assert (server.attributes["server.address"], server.attributes.get("server.port")) == (address, port)
+
+
 async def test_an_unsampled_request_keeps_its_trace_id_in_the_logs(
     client: httpx.AsyncClient, spans: Any, lines: Any
 ) -> None:
