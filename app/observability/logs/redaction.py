@@ -40,6 +40,9 @@ _assignment = re.compile(
               (?: (\\*["']) (?: (?!\2) (?: \\. | . ) )* (?: \2 | $ ) | [^\s&"'}]+ )"""
 )
 _numbers = re.compile(r"(?<!\d)(?<!\d\.)\d(?:[ -]?\d){12,40}(?!\d)")
+# A UUID, or its 32 digits as a trace id has them: by chance one in some hundred holds what would be a card.
+_ids = r"(?<![0-9A-Za-z])(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{32})(?![0-9A-Za-z])"
+_ids_or_numbers = re.compile(rf"(?i)(?P<id>{_ids})|{_numbers.pattern}")
 _CARD_STARTS = "23456"  # ISO/IEC 7812; a time in milliseconds starts with 1
 _CARD_DIGITS = range(13, 20)
 # C0 and C1 controls, DEL, separators that some readers take for a line break, bidi controls, invisible
@@ -173,11 +176,13 @@ def _redact(value: str) -> str:
         value = _assignment.sub(rf"\1{REDACTED}", value)
     if "eyJ" in value:
         value = _jwt.sub(REDACTED, value)
-    return _numbers.sub(_cards, value)
+    return _ids_or_numbers.sub(_cards, value)
 
 
 def _cards(match: re.Match[str]) -> str:
     """Replace a run of numbers when any neighbours in it make a card number: `4242 4242 4242 4242 12 30` does."""
+    if match["id"]:
+        return match[0]
     groups = re.split("[ -]", match[0])
     for first in range(len(groups)):
         if groups[first][0] not in _CARD_STARTS:

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import orjson
 import pytest
@@ -123,10 +123,23 @@ def test_a_harmless_key_keeps_its_value(key: str) -> None:
         "订单已创建，金额 ¥12.50",
         "4242424242424241 is no card number",
         "0.4242424242424242",
+        "order 01a20c21-6629-7197-8458-9be686b1cd00",  # 2166297197845 and 9 more would be a card's digits
+        "/orders/01A20C21-6629-7197-8458-9BE686B1CD00/payment",
+        "01a20c216629719784589be686b1cd00",
+        "ch_01a20c216629719784589be686b1cd00",
     ],
 )
 def test_harmless_text_is_untouched(text: str) -> None:
     assert redaction.text(text) == text
+
+
+@given(digits=st.text("0123456789", min_size=32, max_size=32), letters=st.sets(st.integers(0, 31), max_size=6))
+def test_no_id_is_taken_for_a_card(digits: str, letters: set[int]) -> None:
+    """Of ids with few letters or none, which have the longest runs of digits."""
+    hexadecimal = "".join("a" if place in letters else digit for place, digit in enumerate(digits))
+    for shown in (hexadecimal, str(UUID(hexadecimal))):
+        assert redaction.text(f"order {shown} is paid") == f"order {shown} is paid"
+        assert redaction.text(f"{shown} 4242424242424242") == f"{shown} [REDACTED]"
 
 
 def test_hidden_and_forging_characters_are_shown() -> None:
