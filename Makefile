@@ -6,7 +6,7 @@ OPS = @command -v $(PYTHON) >/dev/null 2>&1 || { \
 	echo "make: no '$(PYTHON)' on the PATH: install Python 3.11 or newer, or name one: make $@ PYTHON=/path/to/python3" >&2; exit 1; }; \
 	exec $(PYTHON) -m ops
 
-.PHONY: help up down clean images urls doctor faults fault fault-clear test test-long check bench bench-metrics bench-logs bench-traces
+.PHONY: help up down clean images urls doctor faults fault fault-clear drill test test-long check bench bench-metrics bench-logs bench-traces
 .DEFAULT_GOAL := help
 
 help: ## List these targets
@@ -39,6 +39,9 @@ fault: ## Break something for a while (FAULT=errors FOR=60 SHARE=0.3 ROUTE=/api/
 
 fault-clear: ## Put it right at once (FAULT=errors; without it everything)
 	$(OPS) fault-clear
+
+drill: ## Break something and watch its alert reach people and end (FAULT=errors; FAULT=all; without it list)
+	$(OPS) drill
 
 test: ## Run every test, with all set-up done for you (PYTEST_ARGS="-k name")
 	$(OPS) test

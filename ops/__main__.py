@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ops import doctor, faults, images, python, up
 from ops.console import OpsError
+from ops.drills import play
 from ops.shell import settle_home
 
 VERBS: dict[str, Callable[[], int | None]] = {
@@ -18,6 +19,7 @@ VERBS: dict[str, Callable[[], int | None]] = {
     "faults": faults.show,
     "fault": faults.fault,
     "fault-clear": faults.clear,
+    "drill": play.drill,
     "test": python.test,
     "test-long": python.test_long,
     "check": python.check,

@@ -1,0 +1,206 @@
+"""What there is to break, what each should cause, and which alerts no drill can make fire, with the reason."""
+
+from dataclasses import dataclass
+
+from ops.drills import ways
+from ops.drills.ways import Way
+
+_PAYMENT = "/api/v1/orders/{order_id}/payment"
+
+
+@dataclass(frozen=True)
+class Drill:
+    """One fault."""
+
+    name: str
+    what: str
+    way: Way
+    causes: tuple[str, ...]
+    """Alerts that people hear of."""
+    silences: tuple[str, ...] = ()
+    """Alerts that fire too and that nobody hears of: one of `causes` explains them."""
+    wave: int = 0
+    """In the game day the drills of a wave run side by side: none changes what another one shows."""
+    lasts: float | None = None
+    """Seconds after which the fault is undone though people may not have heard yet, because it cuts off a channel."""
+
+
+DRILLS = {
+    drill.name: drill
+    for drill in (
+        # wave 0: nothing that a customer would notice
+        Drill("exporter-stopped", "node-exporter stops", ways.stopped("node-exporter"), ("TargetDown",)),
+        Drill(
+            "postgres-connections",
+            "somebody takes nearly every connection of PostgreSQL",
+            ways.CONNECTIONS_TAKEN,
+            ("PostgresConnectionsHigh",),
+        ),
+        Drill(
+            "postgres-deadlock",
+            "two transactions lock each other out",
+            ways.DEADLOCK,
+            ("PostgresDeadlocks",),
+        ),
+        Drill(
+            "redis-full",
+            "Redis is filled to 95 % of its memory",
+            ways.REDIS_FULL,
+            ("RedisMemoryHigh",),
+        ),
+        Drill(
+            "redis-clients",
+            "Redis lets nobody in for three seconds",
+            ways.REDIS_CLOSED,
+            ("RedisRejectedConnections",),
+        ),
+        Drill("log-volume-full", "no log line can be written", ways.switch("log_volume_full"), ("LogLinesDropped",)),
+        Drill(
+            "log-garbage",
+            "lines that are not JSON in the log folder",
+            ways.GARBAGE,
+            ("LogLinesUnparsed",),
+        ),
+        Drill("rule-fails", "a rule that cannot be evaluated", ways.RULE_FAILS, ("PrometheusRuleFailures",)),
+        Drill(
+            "alertmanager-config",
+            "a template that Alertmanager refuses",
+            ways.TEMPLATE_BROKEN,
+            ("AlertmanagerConfigReloadFailed",),
+        ),
+        # the last of its wave: the switches of the shop are behind the portal
+        Drill("page-hangs", "the portal's page does not answer", ways.frozen("portal"), ("ProbeFailed",)),
+        # wave 1
+        Drill(
+            "payment-declines",
+            "banks decline every card",
+            ways.switch("payment_declines"),
+            ("PaymentsFailing",),
+            wave=1,
+        ),
+        Drill(
+            "prometheus-config",
+            "a rule file that Prometheus refuses",
+            ways.RULE_REFUSED,
+            ("PrometheusConfigReloadFailed",),
+            wave=1,
+        ),
+        Drill(
+            "long-span-name",
+            "a span whose name is too long for a label",
+            ways.LONG_NAME,
+            ("PrometheusTargetOverLimit",),
+            wave=1,
+        ),
+        Drill(
+            "chat-refuses",
+            "WeCom refuses a message",
+            ways.CHAT_REFUSES,
+            ("NotifierDeliveryFailing",),
+            wave=1,
+            lasts=45,
+        ),
+        Drill(
+            "shipper-stopped",
+            "the log shipper stops",
+            ways.SHIPPER_STOPPED,
+            ("LogsNotIndexed",),
+            wave=1,
+        ),
+        # the last of its wave, too
+        Drill("page-gone", "the portal stops", ways.stopped("portal"), ("TargetVanished",), wave=1),
+        # one at a time: each of these is felt everywhere
+        Drill(
+            "errors",
+            "a third of all requests fail with 500",
+            ways.switch("errors", share=0.3),
+            ("LowSuccessRate",),
+            silences=("HighErrorRate", "SLOBudgetBurnFast"),
+            wave=2,
+        ),
+        Drill(
+            "payment-errors",
+            "half of all payments fail with 500",
+            ways.switch("errors", share=0.5, route=_PAYMENT),
+            ("SLOBudgetBurnFast",),
+            wave=3,
+        ),
+        Drill(
+            "latency",
+            "every answer takes 1.5 s longer",
+            ways.switch("latency", delay=1.5),
+            ("HighLatency",),
+            wave=4,
+        ),
+        Drill(
+            "pool-exhaustion",
+            "every connection of the shop's pool is taken",
+            ways.switch("pool_exhaustion"),
+            ("HighDatabaseConnectionUsage", "LowSuccessRate"),
+            wave=5,
+        ),
+        Drill("orders-stopped", "no order is taken", ways.switch("orders_stopped"), ("OrdersStopped",), wave=6),
+        Drill(
+            "shop-stopped",
+            "every replica of the shop stops",
+            ways.stopped("app"),
+            ("ShopDown",),
+            wave=7,
+        ),
+        Drill(
+            "postgres-stopped",
+            "PostgreSQL stops",
+            ways.stopped("postgres"),
+            ("PostgresDown",),
+            silences=("LowSuccessRate", "HighErrorRate"),
+            wave=8,
+        ),
+        Drill("redis-stopped", "Redis stops", ways.stopped("redis"), ("RedisDown",), wave=9),
+        Drill(
+            "elasticsearch-hangs",
+            "Elasticsearch does not answer",
+            ways.frozen("elasticsearch"),
+            ("ElasticsearchUnhealthy",),
+            silences=("JaegerSpansDropped",),
+            wave=10,
+        ),
+        Drill(
+            "jaeger-stopped",
+            "Jaeger stops",
+            ways.stopped("jaeger"),
+            ("TargetDown",),
+            silences=("TraceSpansDropped", "TargetVanished"),
+            wave=11,
+        ),
+        Drill(
+            "notifier-stopped",
+            "the notifier stops, and chats with it",
+            ways.stopped("notifier"),
+            ("AlertmanagerNotificationsFailing",),
+            wave=12,
+            lasts=240,
+        ),
+        Drill(
+            "alertmanager-stopped",
+            "Alertmanager stops for two minutes and a half",
+            ways.stopped("alertmanager"),
+            ("PrometheusNotificationsFailing",),
+            wave=13,
+            lasts=150,
+        ),
+        Drill("cpu", "every CPU is busy", ways.BUSY, ("HostCpuHigh",), wave=14),
+    )
+}
+
+CANNOT = {
+    "ConversionCollapsed": "it compares with the day before: a drill would have to last a day",
+    "ElasticsearchDiskHigh": "it is the host's own disk; filling it to 85 % may take down what else runs there",
+    "ElasticsearchRejectedWrites": "10,000 writes have to wait at once, a load that would take the machine along",
+    "HostDiskAlmostFull": "filling the host's disk to 95 % may take down what else runs there",
+    "HostDiskFillingUp": "it looks six hours back and waits one more",
+    "HostMemoryLow": "taking 90 % of the host's memory lets the kernel kill what else runs there",
+    "SLOBudgetBurnSlow": "it needs a day of traffic before it judges",
+    "SLOBudgetExhausted": "it needs a day of traffic before it judges",
+    "Watchdog": "it always fires; its absence is the alarm, and an outside service gives it",
+}
+"""Alerts without a drill. promtool's tests make these fire; see prometheus/tests/."""

@@ -1,0 +1,30 @@
+"""No alert without a drill, or a written reason why it has none."""
+
+import re
+
+import pytest
+from alerts import ALERTS
+
+from ops.drills.catalogue import CANNOT, DRILLS, Drill
+from ops.drills.ways import LONGEST
+
+DRILLED = {alert for drill in DRILLS.values() for alert in drill.causes + drill.silences}
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_alert_has_a_drill_or_a_reason(name: str) -> None:
+    assert (name in DRILLED) != (name in CANNOT), "one of both"
+
+
+@pytest.mark.parametrize("drill", DRILLS.values(), ids=DRILLS.keys())
+def test_drill(drill: Drill) -> None:
+    assert re.fullmatch(r"[a-z][a-z-]+", drill.name)
+    assert drill.causes, "a drill that nobody hears of"
+    assert not set(drill.causes) & set(drill.silences)
+    assert set(drill.causes + drill.silences) <= set(ALERTS)
+    assert drill.lasts is None or drill.lasts < LONGEST
+
+
+def test_reasons_are_of_alerts_and_are_reasons() -> None:
+    assert set(CANNOT) <= set(ALERTS)
+    assert all(len(reason) > 20 for reason in CANNOT.values())
