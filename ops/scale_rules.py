@@ -1,7 +1,9 @@
-"""`python3 -m ops.scale_rules FACTOR TO`: a copy of prometheus/ with every window and `for` scaled, for quick drills.
+"""`python3 -m ops.scale_rules FACTOR TO`: a copy of prometheus/ whose clock runs faster, for quick drills.
 
-The text is changed, not the YAML: what is read in the copy is the shipped file with other durations. Names keep the
-windows they are named after, thresholds keep their numbers (rates and ratios do not depend on a window).
+Everything that waits is scaled by the one factor: windows, `for`, offsets, the intervals of scrapes and evaluations, so
+that a window holds as many samples as it does in earnest. The text is changed, not the YAML: what is read in the copy
+is the shipped file with other durations. Names keep the windows they are named after, thresholds keep their numbers
+(rates and ratios do not depend on a window).
 """
 
 import re
@@ -11,28 +13,24 @@ from pathlib import Path
 
 from ops.shell import ROOT
 
-SHORTEST_WINDOW = 45
-"""Seconds: three scrapes at 15 s. A rate needs two samples in its window, and one may be late."""
-
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = r"\d+[smhdw]"
 # [5m] and [1h] in an expression, never in a name
 _WINDOW = re.compile(rf"\[({_DURATION})\]")
 _OFFSET = re.compile(rf"\boffset ({_DURATION})\b")
-_WAIT = re.compile(rf"^( +(?:for|keep_firing_for|interval): )({_DURATION})\b", re.MULTILINE)
+_WAIT = re.compile(rf"^([ -]+(?:for|keep_firing_for|\w*interval|scrape_timeout): )({_DURATION})\b", re.MULTILINE)
 
 
 def scale(text: str, factor: float) -> str:
-    """Scale the durations of one rule file's text."""
+    """Scale the durations of one file's text."""
 
-    def scaled(duration: str, at_least: int) -> str:
-        seconds = int(duration[:-1]) * _UNITS[duration[-1]]
-        # what is short stays as it is: nothing gets longer
-        return f"{max(round(seconds * factor), min(seconds, at_least), 1)}s"
+    def scaled(duration: str) -> str:
+        milliseconds = max(round(int(duration[:-1]) * _UNITS[duration[-1]] * factor * 1000), 1)
+        return f"{milliseconds // 1000}s" if milliseconds % 1000 == 0 else f"{milliseconds}ms"
 
-    text = _WINDOW.sub(lambda found: f"[{scaled(found[1], SHORTEST_WINDOW)}]", text)
-    text = _OFFSET.sub(lambda found: f"offset {scaled(found[1], 1)}", text)
-    return _WAIT.sub(lambda found: found[1] + scaled(found[2], 1), text)
+    text = _WINDOW.sub(lambda found: f"[{scaled(found[1])}]", text)
+    text = _OFFSET.sub(lambda found: f"offset {scaled(found[1])}", text)
+    return _WAIT.sub(lambda found: found[1] + scaled(found[2]), text)
 
 
 def copy(to: Path, factor: float, source: Path = ROOT / "prometheus") -> None:
@@ -40,7 +38,7 @@ def copy(to: Path, factor: float, source: Path = ROOT / "prometheus") -> None:
     if to.exists() and not (to / "prometheus.yml").exists():
         raise SystemExit(f"{to}: is there and is no copy of prometheus/; name a new folder")
     shutil.copytree(source, to, dirs_exist_ok=True, ignore=shutil.ignore_patterns("tests"))
-    for path in [to / "ecommerce_rules.yml", *to.glob("rules/*.yml")]:
+    for path in [to / "prometheus.yml", to / "ecommerce_rules.yml", *to.glob("rules/*.yml")]:
         path.write_text(scale(path.read_text(encoding="utf-8"), factor), encoding="utf-8")
 
 

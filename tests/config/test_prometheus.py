@@ -197,12 +197,14 @@ def test_every_query_of_every_runbook_is_promql(tool: Tool, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("text", "scaled"),
     [
-        ("        expr: sum(rate(a_total[5m]))", "        expr: sum(rate(a_total[45s]))"),
+        ("        expr: sum(rate(a_total[5m]))", "        expr: sum(rate(a_total[30s]))"),
         ("expr: avg_over_time(a:b:rate30m[1d] offset 1h)", "expr: avg_over_time(a:b:rate30m[8640s] offset 360s)"),
         ("        for: 2m", "        for: 12s"),
         ("        for: 3m # why", "        for: 18s # why"),
         ("    interval: 5m", "    interval: 30s"),
-        ("expr: rate(a_total[30s])", "expr: rate(a_total[30s])"),
+        ("  scrape_interval: 15s", "  scrape_interval: 1500ms"),
+        ("  evaluation_interval: 15s", "  evaluation_interval: 1500ms"),
+        ("expr: rate(a_total[1s])", "expr: rate(a_total[100ms])"),
         ("      description: 最近 5 分钟 for: 5m", "      description: 最近 5 分钟 for: 5m"),
         ("      - record: slo:burn_rate:1h", "      - record: slo:burn_rate:1h"),
         ('expr: a{route!~"[23].."}', 'expr: a{route!~"[23].."}'),
