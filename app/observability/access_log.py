@@ -17,8 +17,6 @@ _SERVER_ERROR = 500
 
 def started(request: "HttpRequest") -> None:
     """Log that a request has come in."""
-    if request.quiet or pipeline.threshold > LEVELS["INFO"]:
-        return
     meta = _meta(request, "request.started")
     pipeline.emit("INFO", f"{meta['method']} {meta['url']} started", _LOGGER, meta)
 
@@ -57,7 +55,7 @@ def _meta(request: "HttpRequest", event: str) -> dict[str, Any]:
     return {
         "event": event,
         "method": scope["method"],
-        "url": f"{request.path}?{query.decode('latin-1')}" if query else request.path,
+        "url": f"{scope['path']}?{query.decode('latin-1')}" if query else scope["path"],
         "ip": request.context.client_ip,
         "userAgent": request.headers.get(b"user-agent", b"").decode("latin-1"),
     }

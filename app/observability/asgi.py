@@ -4,7 +4,7 @@ Pure ASGI, and outermost: it sees the 500 that the framework makes of an excepti
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 from time import perf_counter
 from typing import Any
 
@@ -16,12 +16,18 @@ from observability.context import RequestContext, request_context
 from observability.faults import injection
 from observability.faults.switches import switches
 from observability.ids import uuid7
-from observability.metrics.http import CLIENT_CLOSED_REQUEST, in_progress, series
+from observability.logs.pipeline import pipeline
+from observability.logs.shape import LEVELS
+from observability.metrics.http import CLIENT_CLOSED_REQUEST, Trace, in_progress, series
 from observability.traces import server as server_span
+from observability.traces.state import state
 
+_CLIENT_ERROR = 400
 _SERVER_ERROR = 500
 _PATIENCE_SECONDS = 0.005
 """Nobody gives up sooner, and asking the server about it costs half as much as everything else here."""
+_INFO = LEVELS["INFO"]
+_SAMPLED = (b"-01", b"-03")  # traceparent: sampled, and sampled with a random id
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}").fullmatch
 
 
@@ -35,12 +41,28 @@ class ObservabilityMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection (ASGI 3)."""
         if scope["type"] == "http":
-            await HttpRequest(self, scope, receive, send).run()
+            request = HttpRequest(scope, receive, send, quiet=scope["path"] in self.quiet)
+            token = request_context.set(request.context)
+            in_progress.count += 1
+            if not request.quiet:
+                if state.on:
+                    request.span = server_span.start(scope, request.headers)
+                if pipeline.threshold <= _INFO:
+                    access_log.started(request)
+            error: BaseException | None = None
+            try:
+                await self.app(scope, request.receive, request.send)
+            except BaseException as exception:  # a cancelled request is finished too
+                error = exception
+                raise
+            finally:
+                if error is not None or not request.done:
+                    request.finish(error)
+                if request.span is not None:
+                    request.span.leave()
+                request_context.reset(token)
         elif scope["type"] == "websocket":
-            given = dict(scope["headers"]).get(b"x-request-id")
-            token = request_context.set(
-                RequestContext(_request_id(given), _client_ip(scope), None, routes.watch(scope))
-            )
+            token = request_context.set(_context(scope, dict(scope["headers"])))
             try:
                 await self.app(scope, receive, send)
             finally:
@@ -53,7 +75,6 @@ class HttpRequest:
     """One HTTP request on its way through the application."""
 
     __slots__ = (
-        "app",
         "body_read",
         "client_left",
         "context",
@@ -61,7 +82,6 @@ class HttpRequest:
         "first_byte",
         "headers",
         "last_byte",
-        "path",
         "pending",
         "quiet",
         "receive_from_server",
@@ -72,43 +92,20 @@ class HttpRequest:
         "status",
     )
 
-    def __init__(self, middleware: ObservabilityMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, *, quiet: bool) -> None:
         self.started = perf_counter()
-        self.app = middleware.app
         self.scope = scope
         self.receive_from_server = receive
         self.send_to_server = send
-        self.path: str = scope["path"]
-        self.quiet = self.path in middleware.quiet
+        self.quiet = quiet
         # The last of a repeated header wins; none of those read here may be repeated.
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.context = RequestContext(_request_id(self.headers.get(b"x-request-id")), _client_ip(scope))
-        self.span: Any = None
+        self.context = _context(scope, self.headers)
+        self.span: server_span.ServerSpan | None = None
         self.status = 0
         self.first_byte = self.last_byte = 0.0
         self.body_read = self.client_left = self.done = False
         self.pending: Message | None = None
-
-    async def run(self) -> None:
-        """Run the application inside of the request's context."""
-        scope, context = self.scope, self.context
-        context.matched = routes.watch(scope)
-        token = request_context.set(context)
-        in_progress.count += 1
-        if not self.quiet and server_span.enabled():
-            self.span = server_span.start(scope, self.headers)
-        access_log.started(self)
-        error: BaseException | None = None
-        try:
-            await self.app(scope, self.receive, self.send)
-        except BaseException as exception:  # a cancelled request is finished too
-            error = exception
-            raise
-        finally:
-            self.finish(error)
-            if self.span is not None:
-                self.span.leave()
-            request_context.reset(token)
 
     async def receive(self) -> Message:
         """Pass on what the server has received (ASGI's `receive`)."""
@@ -122,28 +119,38 @@ class HttpRequest:
             self.body_read = True
         return message
 
-    async def send(self, message: Message) -> None:
-        """Pass on what the application answers (ASGI's `send`)."""
+    def send(self, message: Message) -> Awaitable[None]:
+        """Pass on what the application answers (ASGI's `send`); no coroutine of its own where there is none to wait."""
         kind = message["type"]
         if kind == "http.response.start":
             self.status = message["status"]
-            if switches.running:
-                await injection.delay(self.context.route)
-            if not self.client_left and perf_counter() - self.started > _PATIENCE_SECONDS:
-                self.client_left = self.gone()
             message["headers"] = [
                 *message.get("headers", ()),
                 (b"x-request-id", self.context.request_id.encode()),
             ]
-            await self.send_to_server(message)
+            if switches.running:
+                return self.send_late(message)
             self.first_byte = perf_counter()
+            if not self.client_left and self.first_byte - self.started > _PATIENCE_SECONDS:
+                self.client_left = self.gone()
         elif kind == "http.response.body" and not message.get("more_body", False):
-            await self.send_to_server(message)
-            self.last_byte = perf_counter()
-            if self.status < _SERVER_ERROR:  # after a 5xx the exception that it stands for is on its way here
-                self.finish(None)
-        else:
-            await self.send_to_server(message)
+            return self.send_last(message)
+        return self.send_to_server(message)
+
+    async def send_late(self, message: Message) -> None:
+        """Begin the answer when the fault `latency` lets it."""
+        await injection.delay(self.context.route)
+        if not self.client_left and perf_counter() - self.started > _PATIENCE_SECONDS:
+            self.client_left = self.gone()
+        self.first_byte = perf_counter()
+        await self.send_to_server(message)
+
+    async def send_last(self, message: Message) -> None:
+        """End the answer."""
+        await self.send_to_server(message)
+        self.last_byte = perf_counter()
+        if self.status < _SERVER_ERROR:  # after a 5xx the exception that it stands for is on its way here
+            self.finish(None)
 
     def gone(self) -> bool:
         """Ask the server, without waiting, whether the client has left: it takes answers for nobody in silence."""
@@ -173,25 +180,25 @@ class HttpRequest:
             status = self.status
         else:  # an exception before any byte, or an answer that broke off: the client has no whole answer
             status = _SERVER_ERROR
-        end = self.last_byte or perf_counter()
-        method = self.scope["method"]
-        route = routes.template(self.context.route, self.status)
-        span = self.span
         in_progress.count -= 1
-        counter, duration, response_time = series(method, route, status)
-        counter.inc()
-        duration.observe(end - self.started, None if span is None else span.exemplar)
-        response_time.observe((self.first_byte or end) - self.started)
+        end = self.last_byte or perf_counter()
+        duration = end - self.started
+        method, span = self.scope["method"], self.span
+        route = routes.template(self.context.matched, self.status)
+        trace: Trace
+        if span is not None:
+            trace = span.sampled_trace_id
+        elif (trace := self.headers.get(b"traceparent")) and not trace.endswith(_SAMPLED):
+            trace = None
+        series(method, route, status).record(duration, (self.first_byte or end) - self.started, trace)
         if span is not None:
             span.finish(method, route, status, error, self.context.user_id)
-        access_log.finished(self, route, status, end - self.started, error)
+        if pipeline.threshold <= _INFO or status >= _CLIENT_ERROR:
+            access_log.finished(self, route, status, duration, error)
 
 
-def _request_id(given: bytes | None) -> str:
-    """Return the client's id when it is well-formed (8 to 128 of A-Z a-z 0-9 . _ -), a new one otherwise."""
-    return given.decode() if given is not None and _REQUEST_ID(given) else uuid7()
-
-
-def _client_ip(scope: Scope) -> str | None:
-    client = scope.get("client")
-    return client[0] if client else None
+def _context(scope: Scope, headers: dict[bytes, bytes]) -> RequestContext:
+    """Make the request's context; its id is the client's when that is well-formed, a new one otherwise."""
+    given, client = headers.get(b"x-request-id"), scope.get("client")
+    request_id = given.decode() if given is not None and _REQUEST_ID(given) else uuid7()
+    return RequestContext(request_id, client[0] if client else None, None, routes.watch(scope))

@@ -1,5 +1,6 @@
 """The template of the route that a request matched."""
 
+from collections import deque
 from typing import Any
 
 from fastapi.telemetry._api import _RequestTelemetry
@@ -14,7 +15,18 @@ _KEY = "fastapi.telemetry"
 _MOUNT = "/{path}"
 
 
-class _WithFaults(_RequestTelemetry):
+class _Watched(_RequestTelemetry):
+    """What FastAPI expects, with nothing made for what nobody reads: it is made at each request."""
+
+    span = None
+    span_method = ""
+    data = None
+    _exceptions: Any = deque(maxlen=0)  # noqa: RUF012 - a list that keeps nothing
+
+    __init__ = object.__init__
+
+
+class _WithFaults(_Watched):
     """Lets a fault raise at the moment the route is known: inside the handlers of errors, before the endpoint."""
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -31,13 +43,14 @@ def watch(scope: Scope) -> Matched:
     is no template. The same key keeps FastAPI, also a mounted one, from making server spans of its own. Both are
     FastAPI's internals (since 0.142): tests hold each corner, so an upgrade that changes them fails there.
     """
-    kind = _WithFaults if switches.running else _RequestTelemetry
-    matched = scope[_KEY] = kind(span=None, span_method="", data=None)
+    matched: Matched = _WithFaults() if switches.running else _Watched()
+    scope[_KEY] = matched
     return matched
 
 
-def template(route: str | None, status: int) -> str:
+def template(matched: Matched | None, status: int) -> str:
     """Return the matched route's template, with all prefixes; `unmatched` when there is none."""
+    route = matched.route if matched else None
     if route is None or (status == 404 and route.endswith(_MOUNT)):  # noqa: PLR2004 - a mount in which nothing matched
         return UNMATCHED
     return route

@@ -4,26 +4,25 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from math import inf
 
-from prometheus_client import Counter, Gauge, Histogram
-from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 Match = Callable[[dict[str, str]], bool]
 """Decides by its labels whether a series counts."""
 
 
-def total(instrument: Counter | Gauge, *, where: Match | None = None, **labels: str) -> float:
+def total(instrument: Collector, *, where: Match | None = None, **labels: str) -> float:
     """Return the sum of the instrument's series that carry `labels`; 0 when there is none."""
     return sum(sample.value for sample in _samples(instrument, ("", "_total"), where, labels))
 
 
-def average(histogram: Histogram, *, where: Match | None = None, **labels: str) -> float | None:
+def average(histogram: Collector, *, where: Match | None = None, **labels: str) -> float | None:
     """Return sum over count of the matching series, in the histogram's unit; None when nothing was observed."""
     count = sum(sample.value for sample in _samples(histogram, ("_count",), where, labels))
     return ratio(sum(sample.value for sample in _samples(histogram, ("_sum",), where, labels)), count)
 
 
-def quantile(q: float, histogram: Histogram, *, where: Match | None = None, **labels: str) -> float | None:
+def quantile(q: float, histogram: Collector, *, where: Match | None = None, **labels: str) -> float | None:
     """Return the q-quantile (0..1) as PromQL's histogram_quantile estimates it; None when nothing was observed."""
     buckets: dict[float, float] = defaultdict(float)
     for sample in _samples(histogram, ("_bucket",), where, labels):
@@ -49,7 +48,7 @@ def ratio(part: float, whole: float) -> float | None:
 
 
 def _samples(
-    instrument: MetricWrapperBase, suffixes: tuple[str, ...], where: Match | None, labels: dict[str, str]
+    instrument: Collector, suffixes: tuple[str, ...], where: Match | None, labels: dict[str, str]
 ) -> Iterator[Sample]:
     for family in instrument.collect():
         names = {family.name + suffix for suffix in suffixes}

@@ -17,11 +17,6 @@ _SERVER_ERROR = 500
 _HOST = re.compile(r"(\[[^\]]+\]|[^:]+)(?::(\d{1,5}))?").fullmatch
 
 
-def enabled() -> bool:
-    """Return whether spans are made at all."""
-    return state.on
-
-
 class ServerSpan:
     """Started before the application, current while it runs, finished with the answer's last byte."""
 
@@ -33,7 +28,7 @@ class ServerSpan:
         self._headers = headers
         self._token = otel_context.attach(trace.set_span_in_context(span, context))
         ids = span.get_span_context()
-        self.sampled_trace_id = f"{ids.trace_id:032x}" if ids.trace_flags.sampled else None
+        self.sampled_trace_id = ids.trace_id if ids.trace_flags.sampled else 0
 
     def finish(self, method: str, route: str, status: int, error: BaseException | None, user_id: str | None) -> None:
         """Name the span by what is known at the end, and end it."""
