@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from ops import doctor, faults, images, python, up
+from ops import budget, doctor, faults, images, python, up
 from ops.console import OpsError
 from ops.drills import play
 from ops.shell import settle_home
@@ -15,6 +15,7 @@ VERBS: dict[str, Callable[[], int | None]] = {
     "clean": up.clean,
     "images": up.images,
     "urls": up.show_urls,
+    "budget": budget.show,
     "doctor": doctor.doctor,
     "faults": faults.show,
     "fault": faults.fault,

@@ -14,7 +14,8 @@ _NOT_PACKAGED = {
     "logstash": "Logstash",
 }
 """Profiles whose product no package archive has; each is the name of its service too."""
-_HEAVY = {"kibana": "Kibana", "logstash": "Logstash"}
+HEAVY = {"kibana": "Kibana", "logstash": "Logstash"}
+"""Profiles that LIGHT=1 leaves out, each half of what all the others take."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def select(source: str, known: Collection[str], *, light: bool) -> tuple[tuple[s
     if source == PACKAGES:
         left_out = dict.fromkeys(_NOT_PACKAGED, "no image registry answers, and no package archive has it")
     elif light:
-        left_out = dict.fromkeys(_HEAVY, "LIGHT=1")
+        left_out = dict.fromkeys(HEAVY, "LIGHT=1")
     profiles = {name for name in _NOT_PACKAGED if name in known and name not in left_out}
     if "logstash" not in profiles:
         profiles.add("rsyslog")

@@ -24,7 +24,7 @@ DISK_PULL = 6 * GIB
 DISK_RUN = 1 * GIB
 _CLOCK_SECONDS = 5.0  # further apart, and Prometheus and the log search show a gap or a future
 _MAX_MAP_COUNT = 262_144
-_LOW_MEMORY_SHARE = 0.4  # of the limits' sum: what the services use at rest
+_LOW_MEMORY_SHARE = 0.5  # of the limits' sum: what the services use, see docs/guides/memory.md
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ops import finding, ports, preflight
+from ops import dotenv, finding, ports, preflight
 from ops.console import OpsError
 from ops.finding import Finding
 from ops.shell import ROOT
@@ -80,7 +80,11 @@ def test_another_process_is_named() -> None:
         child.stdin.close()
 
 
-def test_the_variable_of_a_port_is_found_by_default_and_by_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_variable_of_a_port_is_found_by_default_and_by_setting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(dotenv.setting, "__defaults__", (tmp_path / ".env",))  # this checkout's may set ports
+    monkeypatch.delenv("APP_PORT", raising=False)
     monkeypatch.setenv("OTHER_PORT", "4321")
     assert ports.variable_of(3000, COMPOSE) == "APP_PORT"
     assert ports.variable_of(4321, COMPOSE) == "OTHER_PORT"
@@ -99,7 +103,7 @@ def test_memory_too_small_stops_and_memory_in_use_warns() -> None:
     stack = {"services": {"a": {"mem_limit": str(3 * preflight.GIB)}, "b": {"mem_limit": str(2 * preflight.GIB)}}}
     (small,) = preflight.memory(stack, preflight.GIB, preflight.GIB, started=False)
     assert small.is_error
-    assert small.problem == "1.0 GiB of memory; the services need 2.0 GiB"
+    assert small.problem == "1.0 GiB of memory; the services need 2.5 GiB"
     (used,) = preflight.memory(stack, 16 * preflight.GIB, preflight.GIB, started=False)
     assert not used.is_error
     assert list(preflight.memory(stack, 16 * preflight.GIB, preflight.GIB, started=True)) == []
