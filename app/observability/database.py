@@ -6,13 +6,14 @@
 import re
 from functools import lru_cache
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakSet
 
 from opentelemetry import trace
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import Span, SpanKind
+from prometheus_client import Counter, Histogram
 from pydantic import Field
-from sqlalchemy import Connection, Engine, ExceptionContext, TextClause, event
+from sqlalchemy import Engine, TextClause, event
 from sqlalchemy.engine.interfaces import Compiled, ExecutionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
@@ -46,9 +47,11 @@ def instrument(engine: AsyncEngine, settings: DatabaseSettings | None = None) ->
     A statement outside of any trace (start-up, a poll) gets no span of its own.
     """
     hooks = _Hooks(engine.sync_engine, settings or read_settings(DatabaseSettings))
-    event.listen(engine.sync_engine, "before_cursor_execute", hooks.before)
-    event.listen(engine.sync_engine, "after_cursor_execute", hooks.after)
-    event.listen(engine.sync_engine, "handle_error", hooks.error)
+    # The dialect's hooks, not the engine's before_ and after_cursor_execute: with one of those, SQLAlchemy makes each
+    # connection a dispatcher of its own, which costs more than all that is measured here.
+    event.listen(engine.sync_engine, "do_execute", hooks.execute)
+    event.listen(engine.sync_engine, "do_execute_no_params", hooks.execute_without_parameters)
+    event.listen(engine.sync_engine, "do_executemany", hooks.execute_many)
     _engines.add(engine)
 
 
@@ -80,6 +83,7 @@ _engines = _Engines()
 class _Hooks:
     def __init__(self, engine: Engine, settings: DatabaseSettings) -> None:
         self._slow = settings.db_slow_query_seconds
+        self._dialect = engine.dialect
         url = engine.url
         system = _SYSTEMS.get(engine.dialect.name, "other_sql")
         self._database = url.database or system
@@ -92,20 +96,35 @@ class _Hooks:
             self._attributes["server.port"] = url.port
         self._described = lru_cache(maxsize=2 * _MAX_MODELS)(self._describe)
 
-    def before(
-        self, conn: Connection, _cursor: Any, statement: str, parameters: Any, context: Any, executemany: Any
-    ) -> None:
-        labels = _labels(context, statement)
+    def execute(self, cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+        """Run one statement (SQLAlchemy's hook `do_execute`)."""
+        with self._measured(context, statement):
+            self._dialect.do_execute(cursor, statement, parameters, context)
+        return True
+
+    def execute_without_parameters(self, cursor: Any, statement: str, context: Any) -> bool:
+        """Run one statement as it stands (`do_execute_no_params`)."""
+        with self._measured(context, statement):
+            self._dialect.do_execute_no_params(cursor, statement, context)
+        return True
+
+    def execute_many(self, cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+        """Run one statement for each set of parameters (`do_executemany`)."""
+        with self._measured(context, statement, len(parameters)):
+            self._dialect.do_executemany(cursor, statement, parameters, context)
+        return True
+
+    def _measured(self, context: ExecutionContext, statement: str, size: int = 1) -> "_Execution":
+        found = _statement(context, statement)
         span = None
         if state.on and trace.get_current_span().get_span_context().is_valid:
-            size = len(parameters) if executemany else 1
-            name, attributes = self._described(*labels, batch=size > 1)
+            name, attributes = self._described(found.model, found.operation, batch=size > 1)
             span = state.tracer.start_span(name, kind=SpanKind.CLIENT)
             if span.is_recording():
                 if size > 1:
                     span.set_attribute("db.operation.batch.size", size)
                 span.set_attributes(attributes | _text(context, statement))
-        conn.info["observability"] = (labels, perf_counter(), span)
+        return _Execution(found, span, self._slow)
 
     def _describe(self, model: str, operation: str, *, batch: bool) -> tuple[str, dict[str, str | int]]:
         """Return a span's name and attributes; `other` is the metrics' word and names neither table nor operation."""
@@ -117,47 +136,68 @@ class _Hooks:
         words = (attributes.get("db.operation.name"), attributes.get("db.collection.name") or self._database)
         return " ".join(str(word) for word in words if word), attributes
 
-    def after(self, conn: Connection, *_: Any) -> None:
-        self._record(conn, None)
 
-    def error(self, context: ExceptionContext) -> None:
-        if context.connection is not None:
-            self._record(context.connection, context.original_exception)
+class _Execution:
+    """One run of a statement: timed, counted, its span ended, however it ends."""
 
-    def _record(self, conn: Connection, error: BaseException | None) -> None:
-        begun = conn.info.pop("observability", None)
-        if begun is None:  # an error outside of a statement, like a refused connection
-            return
-        labels, started, span = begun
-        seconds = perf_counter() - started
-        query_duration.labels(*labels).observe(seconds)
+    __slots__ = ("_slow", "_span", "_started", "_statement")
+
+    def __init__(self, statement: "_Statement", span: Span | None, slow: float) -> None:
+        self._statement = statement
+        self._span = span
+        self._slow = slow
+
+    def __enter__(self) -> None:
+        self._started = perf_counter()
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        seconds = perf_counter() - self._started
+        statement, span = self._statement, self._span
+        statement.duration.observe(seconds)
         if seconds >= self._slow:
-            slow_queries.labels(*labels).inc()
-        if error is not None:
-            query_errors.labels(*labels).inc()
+            statement.slow.inc()
+        failed = isinstance(error, Exception)  # a cancelled request is no failure of the database
+        if failed:
+            statement.errors.inc()
         if span is not None:
-            if error is not None:
+            if error is not None and failed:
                 if code := getattr(error, "sqlstate", None):
                     span.set_attribute("db.response.status_code", code)
                 errors.record(span, error)
             span.end()
 
 
-_known: "WeakKeyDictionary[Compiled, tuple[str, str]]" = WeakKeyDictionary()
+class _Statement(NamedTuple):
+    """A statement's labels, and its series: looked up once, not at each run."""
+
+    model: str
+    operation: str
+    duration: Histogram
+    slow: Counter
+    errors: Counter
+
+
+_known: "WeakKeyDictionary[Compiled, _Statement]" = WeakKeyDictionary()
 _models: set[str] = set()
 
 
-def _labels(context: ExecutionContext, statement: str) -> tuple[str, str]:
-    """Return model and operation. SQLAlchemy caches compiled statements, so this is computed once a statement."""
+def _statement(context: ExecutionContext, text: str) -> _Statement:
+    """Return what a statement is. SQLAlchemy caches compiled ones, so this is computed once for each of them."""
     compiled = context.compiled
     if compiled is None:
-        return _bounded("other"), _operation(statement)
-    labels = _known.get(compiled)
-    if labels is None:
-        labels = _known[compiled] = (_bounded(_table(compiled.statement)), _operation(statement))
-        slow_queries.labels(*labels)
-        query_errors.labels(*labels)
-    return labels
+        return _series(_bounded("other"), _operation(text))
+    found = _known.get(compiled)
+    if found is None:
+        found = _known[compiled] = _series(_bounded(_table(compiled.statement)), _operation(text))
+    return found
+
+
+@lru_cache(maxsize=_MAX_MODELS * len(OPERATIONS))
+def _series(model: str, operation: str) -> _Statement:
+    labels = (model, operation)
+    return _Statement(
+        model, operation, query_duration.labels(*labels), slow_queries.labels(*labels), query_errors.labels(*labels)
+    )
 
 
 def _text(context: ExecutionContext, statement: str) -> dict[str, str | int]:
