@@ -1,4 +1,4 @@
-"""What every dashboard has: variables, links to the others, and the alerts that fired drawn over its panels."""
+"""What every dashboard has: variables, links to the others, and over its panels the alerts and faults of the time."""
 
 from collections.abc import Sequence
 
@@ -35,6 +35,7 @@ def assemble(
         .tooltip(models.DashboardCursorSync.CROSSHAIR)
         .variables(list(variables))
         .annotation(_alerts())
+        .annotation(_faults())
         .link(_other_dashboards())
     )
     for heading, panels in rows:
@@ -129,6 +130,18 @@ def _alerts() -> Builder[models.AnnotationQuery]:
         .enable(True)
         .icon_color("red")
         .expr('ALERTS{alertstate="firing", severity!="none"}')
+    )
+
+
+def _faults() -> Builder[models.AnnotationQuery]:
+    # from the first scrape that saw the fault to the last
+    return (
+        builders.AnnotationQuery()
+        .name("打开的故障开关")
+        .datasource(DataSourceRef(type_val="prometheus", uid="prometheus"))
+        .enable(True)
+        .icon_color("purple")
+        .expr("max by (fault) (fault_active) > 0")
     )
 
 

@@ -19,6 +19,12 @@ FaultName = Literal[
     "memory_growth",
 ]
 
+OF_THE_PROCESS: frozenset[FaultName] = frozenset({"pool_exhaustion", "log_volume_full", "memory_growth"})
+"""They hit no calls, so there is no share of them and no route."""
+
+DELAYED: frozenset[FaultName] = frozenset({"latency", "slow_queries"})
+"""They wait for `delay`; the others have none."""
+
 LONGEST = 3600
 """Seconds: a forgotten fault ends within the hour."""
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
-from observability.faults.model import LONGEST, Fault, FaultName, FaultSettings
+from observability.faults.model import DELAYED, LONGEST, OF_THE_PROCESS, Fault, FaultName, FaultSettings
 from observability.faults.switches import switches
 
 
@@ -41,6 +41,10 @@ def fault_router(settings: FaultSettings) -> APIRouter:
 
     @router.put("/{name}")
     async def start_fault(name: FaultName, request: FaultRequest) -> Fault:
+        if name in OF_THE_PROCESS and (request.share < 1 or request.route):
+            raise HTTPException(422, f"{name} hits the whole process: leave share and route out")
+        if name not in DELAYED and request.delay:
+            raise HTTPException(422, f"{name} delays nothing: leave delay out")
         fault = Fault(name=name, ends_at=time.time() + request.seconds, **request.model_dump(exclude={"seconds"}))
         await switches.put(fault)
         return fault

@@ -18,6 +18,8 @@ _POLL_SECONDS = 1.0
 _GROWTH_BYTES = 8 * 1024 * 1024
 """Memory that memory_growth takes a second, and the most it takes:"""
 _GROWTH_MOST = 64
+_LAST_WORDS_SECONDS = 0.2
+"""After these log_volume_full begins: the line that says so is written by then."""
 
 _log = get_logger(__name__)
 _active = Gauge("fault_active", "1 while the fault runs in this process.", ["fault"])
@@ -99,10 +101,16 @@ class Switches:
         for name in before.keys() - self.running.keys():
             _active.labels(name).set(0)
             _log.warning("Fault ended", event="fault.ended", name=name)
-        full = "log_volume_full" in self.running
-        Writer.failure = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) if full else None
+        if "log_volume_full" not in self.running:
+            Writer.failure = None
+        elif Writer.failure is None:
+            asyncio.get_running_loop().call_later(_LAST_WORDS_SECONDS, self._fill_log_volume)
         if "memory_growth" not in self.running:
             self._taken.clear()
+
+    def _fill_log_volume(self) -> None:
+        if "log_volume_full" in self.running:
+            Writer.failure = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 switches = Switches()

@@ -69,7 +69,15 @@ async def test_the_token_is_asked_for(client: httpx.AsyncClient, headers: dict[s
 
 @pytest.mark.parametrize(
     ("name", "body"),
-    [("unknown", {}), ("errors", {"share": 1.5}), ("errors", {"seconds": 3601}), ("errors", {"sahre": 1})],
+    [
+        ("unknown", {}),
+        ("errors", {"share": 1.5}),
+        ("errors", {"seconds": 3601}),
+        ("errors", {"sahre": 1}),
+        ("errors", {"delay": 1}),
+        ("memory_growth", {"share": 0.5}),
+        ("pool_exhaustion", {"route": "/other"}),
+    ],
 )
 async def test_a_wrong_fault_is_refused(client: httpx.AsyncClient, name: str, body: dict[str, Any]) -> None:
     assert (await client.put(f"{URL}/{name}", headers=TOKEN, json=body)).status_code == 422
@@ -126,14 +134,17 @@ async def test_the_service_asks_and_a_fault_ends_by_itself(client: httpx.AsyncCl
     assert REGISTRY.get_sample_value("fault_active", {"fault": "payment_declines"}) == 0
 
 
-async def test_a_full_log_volume_ends_with_the_fault(client: httpx.AsyncClient, change: Change) -> None:
+async def test_a_full_log_volume_ends_with_the_fault(client: httpx.AsyncClient, change: Change, lines: Any) -> None:
     change("log_lines_dropped_total", reason="write_error")
     await client.put(f"{URL}/log_volume_full", headers=TOKEN, json={})
+    await asyncio.sleep(0.4)
     assert (await client.get("/other")).status_code == 200
     await asyncio.sleep(0.2)
     assert change("log_lines_dropped_total", reason="write_error") >= 2
     await client.delete(f"{URL}/log_volume_full", headers=TOKEN)
     assert Writer.failure is None
+    told = [line["message"] for line in lines() if line["meta"].get("event", "").startswith("fault.")]
+    assert told == ["Fault started", "Fault ended"]
 
 
 async def test_replicas_follow_one_store() -> None:
