@@ -54,7 +54,10 @@ class ObservabilityMiddleware:
                 await self.app(scope, request.receive, request.send)
             except BaseException as exception:  # a cancelled request is finished too
                 error = exception
-                raise
+                # After a whole answer the failure is recorded here and over. A server that hears of it closes the
+                # connection, on which a proxy may have sent the next request already: that one would get a 502.
+                if not request.last_byte or not isinstance(exception, Exception):
+                    raise
             finally:
                 if error is not None or not request.done:
                     request.finish(error)

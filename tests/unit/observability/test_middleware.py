@@ -186,6 +186,18 @@ async def test_a_streamed_answer_is_timed_to_its_first_and_to_its_last_byte(
     assert last - first > 0.08
 
 
+@pytest.mark.parametrize(("asked", "status"), [("GET /boom", 500), ("POST /background?fail=1", 202)])
+async def test_the_server_keeps_the_connection_after_a_whole_answer(
+    client: httpx.AsyncClient, lines: Any, asked: str, status: int
+) -> None:
+    # a transport that raises what uvicorn would close the connection for
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(client._transport.app), base_url="http://test"
+    ) as strict:
+        assert (await strict.request(*asked.split())).status_code == status
+    assert "ERROR" in [line["level"] for line in lines()]
+
+
 async def test_an_answer_that_breaks_off_counts_as_500(client: httpx.AsyncClient, change: Change, lines: Any) -> None:
     labels = {"method": "GET", "route": "/stream", "status_code": "500"}
     change("http_requests_total", **labels)
