@@ -1,5 +1,6 @@
 """Fixtures of the tests that hit the running stack."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,14 @@ def stack() -> Stack:
     running = compose("ps", "--status", "running", "--services").split()
     assert "app" in running, 'the stack does not run: "make up" starts it, "make test" does so by itself'
     return Stack()
+
+
+@pytest.fixture(scope="module")
+def shoppers_off(stack: Stack) -> Iterator[None]:
+    """Nobody asks the shop for anything but the tests of this module."""
+    assert stack
+    running = "shoppers" in compose("ps", "--status", "running", "--services").split()
+    compose("stop", "shoppers")
+    yield
+    if running:
+        compose("start", "shoppers")
