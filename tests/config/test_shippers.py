@@ -9,6 +9,7 @@ from tools import Tool
 
 ROOT = Path(__file__).resolve().parents[2]
 RSYSLOG = (ROOT / "rsyslog/rsyslog.conf").read_text(encoding="utf-8")
+GATE = (ROOT / "rsyslog/gate.conf").read_text(encoding="utf-8")
 PIPELINE = (ROOT / "logstash/pipeline/ecommerce.conf").read_text(encoding="utf-8")
 REFUSED = (ROOT / "logstash/pipeline/refused.conf").read_text(encoding="utf-8")
 
@@ -26,6 +27,28 @@ def test_rsyslog_refuses_a_wrong_file(tool: Tool, tmp_path: Path) -> None:
     done = tool("rsyslog", "rsyslogd", *check, folder=tmp_path, flags=["--env=SHIPPER_PASSWORD=x"])
     assert done.returncode != 0
     assert "rulesett" in done.stderr
+
+
+def test_nginx_loads_the_gate(tool: Tool) -> None:
+    fill = (
+        f"sed s/@RESOLVER@/127.0.0.11/ {ROOT}/rsyslog/gate.conf >/tmp/gate.conf; nginx -t -e stderr -c /tmp/gate.conf"
+    )
+    done = tool("rsyslog", "sh", "-c", fill, flags=["--tmpfs=/tmp"])
+    assert done.returncode == 0, done.stderr
+
+
+def test_rsyslog_sends_everything_through_the_gate() -> None:
+    """What omelasticsearch asks Elasticsearch by itself is lost when it is refused as a whole."""
+    servers = re.findall(r'server="([^"]+)"', RSYSLOG)
+    assert len(servers) == 3
+    assert set(servers) == {"http://127.0.0.1:9200"}
+    assert "listen 127.0.0.1:9200;" in GATE
+
+
+def test_what_rsyslog_sends_waits_on_disk() -> None:
+    """Only the answers, which wait for nobody, are in memory."""
+    assert re.findall(r'queue\.type="(\w+)"', RSYSLOG).count("Disk") == 3
+    assert re.findall(r'name="(\w+)"[^()]*queue\.type="LinkedList"', RSYSLOG) == ["answers"]
 
 
 @pytest.mark.parametrize("text", [PIPELINE, REFUSED], ids=["ecommerce", "refused"])
