@@ -1,0 +1,202 @@
+"""RESULTS.md and its plots, from the rounds in results/."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks import plots, runs
+from benchmarks.apps import QUERY, TRIVIAL
+from benchmarks.intervals import Estimate, estimate, median_of, quotient
+
+NAMES = {
+    "bare": "bare FastAPI",
+    "ours": "**ours**: requests with exemplars, and statements",
+    "ours_requests": "**ours**, requests with exemplars alone",
+    "ours_unsampled": "**ours**, unsampled",
+    "ours_sampled": "**ours**, every request sampled",
+    "ours_all_signals": "**ours**: metrics, log lines, every request sampled",
+    "instrumentator": "prometheus-fastapi-instrumentator",
+    "starlette_exporter": "starlette_exporter",
+    "contrib_metrics": "OpenTelemetry contrib, metrics",
+    "native_metrics": "FastAPI's own OpenTelemetry metrics",
+    "contrib_traces": "OpenTelemetry contrib, traces",
+    "native_traces": "FastAPI's own OpenTelemetry spans",
+    "python_json_logger": "python-json-logger over logging",
+    "structlog_over_stdlib": "structlog over logging",
+    "loguru": "loguru",
+}
+_LABELS = {
+    **{name: text.replace("**", "") for name, text in NAMES.items()},
+    "ours": "ours",
+    "ours_requests": "ours, requests alone",
+    "ours_all_signals": "ours, all three signals",
+}
+
+Rounds = list[dict[str, Any]]
+Statistic = Callable[[Sequence[dict[str, Any]]], float]
+
+
+def write(folder: Path) -> None:
+    """Write RESULTS.md and plots/ anew."""
+    sections = [
+        (folder / "head.md").read_text(encoding="utf-8").strip(),
+        *_part("metrics-in-process", "Metrics: CPU of a request, in process", _metrics_in_process),
+        *_part("metrics-over-http", "Metrics: throughput over HTTP", _over_http),
+        *_part("metrics-scrapes", "Metrics: CPU of a scrape", _scrapes),
+        *_part("logs-lines", "Logs: CPU of a line", _lines),
+        *_part("traces-in-process", "Traces: CPU of a request, in process", _traces_in_process),
+        *_part("traces-over-http", "All three signals: throughput over HTTP", _over_http),
+    ]
+    (folder / "RESULTS.md").write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+
+
+def _part(part: str, title: str, describe: Callable[[str, Rounds], list[str]]) -> list[str]:
+    kept = runs.read(part)
+    if kept is None:
+        return [f"## {title}", "Not measured yet."]
+    machine = kept["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    before, after, five = kept["load"]
+    where = (
+        f"{kept['date']}; {len(kept['rounds'])} rounds of fresh processes in {kept['seconds']} s on "
+        f"{machine['cpu']}, {machine['memory']}, {machine['system']}; load average {before} before, {after} after "
+        f"(5 minutes: {five}). {versions}."
+    )
+    return [f"## {title}", *describe(part, kept["rounds"]), f"<sub>{where}</sub>"]
+
+
+def _cost(name: str, route: str, key: str | None = None) -> Statistic:
+    return median_of(lambda found: found[name][route] if key is None else found[name][route][key])
+
+
+def _over(name: str, route: str) -> Statistic:
+    """Return the statistic "what it costs over the bare application": the median of the rounds' differences."""
+    return lambda rounds: median(found[name][route] - found["bare"][route] for found in rounds)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _share(rounds: Rounds, above: Statistic, below: Statistic) -> Estimate:
+    found = estimate(rounds, quotient(above, below))
+    return Estimate(*(100 * value for value in found))
+
+
+def _in_process(part: str, rounds: Rounds, names: Sequence[str], routes: Sequence[str]) -> list[str]:
+    result = []
+    for route in routes:
+        rows, bars = [], {}
+        for name in names:
+            over = estimate(rounds, _over(name, route))
+            whole = estimate(rounds, _cost(name, route)).format(1)
+            rows.append([NAMES[name], whole, "" if name == "bare" else over.format(1)])
+            if name != "bare":
+                bars[_LABELS[name]] = over
+        result.append(f"The {route} route, µs of CPU per request, median and its 95 % interval:")
+        result.append(_table(["", "in all", "over bare"], rows))
+        plots.bars(f"{part}-{route}", bars, f"µs of CPU per request over bare FastAPI, {route} route")
+        result.append(f"![](plots/{part}-{route}.svg)")
+    return result
+
+
+def _metrics_in_process(part: str, rounds: Rounds) -> list[str]:
+    names = list(NAMES)
+    present = sorted(rounds[0], key=names.index)
+    result = _in_process(part, rounds, present, (TRIVIAL, QUERY))
+    shares = [
+        [
+            f"{way} / {NAMES[other]}",
+            *(_share(rounds, _over(way, route), _over(other, route)).format(1) for route in routes),
+        ]
+        for way, routes in (("ours_requests", (TRIVIAL, QUERY)),)
+        for other in ("instrumentator", "starlette_exporter", "contrib_metrics", "native_metrics")
+    ]
+    result.insert(0, "What ours costs, as percent of what another costs (like for like: requests alone):")
+    result.insert(1, _table(["", "trivial route", "database route"], shares).replace("ours_requests / ", "of "))
+    return result
+
+
+def _over_http(part: str, rounds: Rounds) -> list[str]:
+    result = [
+        "All servers of a round run at the same time and take turns; the share is the median of the rounds' quotients."
+    ]
+    for route in (TRIVIAL, QUERY):
+        rows, bars = [], {}
+        for name in sorted(rounds[0], key=list(NAMES).index):
+            share = Estimate(*(100 * value for value in estimate(rounds, _paired(name, route, "per_second"))))
+            dearer = estimate(rounds, _paired(name, route, "cpu_us"))
+            rows.append(
+                [
+                    NAMES[name],
+                    estimate(rounds, _cost(name, route, "per_second")).format(0),
+                    "" if name == "bare" else share.format(1),
+                    estimate(rounds, _cost(name, route, "cpu_us")).format(0),
+                    "" if name == "bare" else dearer.format(3),
+                ]
+            )
+            if name != "bare":
+                bars[_LABELS[name]] = share
+        result.append(f"The {route} route:")
+        result.append(
+            _table(["", "requests a second", "% of bare", "server's CPU, µs per request", "times bare's"], rows)
+        )
+        plots.bars(f"{part}-{route}", bars, f"throughput, % of bare FastAPI, {route} route", line=100)
+        result.append(f"![](plots/{part}-{route}.svg)")
+    return result
+
+
+def _paired(name: str, route: str, key: str) -> Statistic:
+    return lambda rounds: median(found[name][route][key] / found["bare"][route][key] for found in rounds)
+
+
+def _scrapes(part: str, rounds: Rounds) -> list[str]:
+    rows, lines = [], {}
+    for case in sorted(rounds[0], key=lambda case: (list(NAMES).index(case.split()[0]), int(case.split()[1]))):
+        way, routes = case.split()
+        cost = estimate(rounds, _cost(case, "ms"))
+        series = rounds[0][case]["series"]
+        rows.append(
+            [NAMES[way].split(":")[0], routes, f"{series:,}", cost.format(1), f"{1000 * cost.value / series:.1f}"]
+        )
+        lines.setdefault(_LABELS[way], []).append((series, cost))
+    plots.lines(part, lines, "series of one scrape", "ms of CPU")
+    head = ["", "routes asked", "series", "ms of CPU per scrape", "µs per series"]
+    return [
+        "Ours in OpenMetrics with exemplars, in a thread, so no request waits for all of it; the others as text.",
+        _table(head, rows),
+        f"![](plots/{part}.svg)",
+    ]
+
+
+def _lines(part: str, rounds: Rounds) -> list[str]:
+    names = sorted(rounds[0], key=list(NAMES).index)
+    costs = {name: estimate(rounds, _cost(name, "us")) for name in names}
+    plots.bars(part, {_LABELS[name]: cost for name, cost in costs.items()}, "µs of CPU per line, threads included")
+    rows = [
+        [
+            NAMES[name] + (", redacting" if name == "ours" else ""),
+            costs[name].format(1),
+            "" if name == "ours" else _share(rounds, _cost("ours", "us"), _cost(name, "us")).format(0),
+        ]
+        for name in names
+    ]
+    rows[0][0] = "**ours**, redacting"
+    return [_table(["", "µs per line", "ours, % of it"], rows), f"![](plots/{part}.svg)"]
+
+
+def _traces_in_process(part: str, rounds: Rounds) -> list[str]:
+    names = sorted(rounds[0], key=list(NAMES).index)
+    spans = "; ".join(f"{_LABELS[name]}: {rounds[0][name]['spans']}" for name in names)
+    shares = [
+        [f"of {NAMES[other]}", _share(rounds, _over("ours_sampled", TRIVIAL), _over(other, TRIVIAL)).format(1)]
+        for other in ("contrib_traces", "native_traces")
+    ]
+    return [
+        "Ours has its metrics and exemplars on as well. What ours sampled costs, as percent of what another costs:",
+        _table(["", "%"], shares),
+        *_in_process(part, rounds, names, (TRIVIAL,)),
+        f"Spans of a request, each seen to arrive in the receiver: {spans}.",
+    ]
