@@ -1,0 +1,27 @@
+"""A laptop's budget: the light stack, with customers in the shop, and each service within its limit."""
+
+import pytest
+from clients import Stack, compose, eventually
+
+from ops import budget
+from ops.compose import Container
+
+
+@pytest.fixture(scope="module")
+def usages(stack: Stack) -> list[budget.Usage]:
+    """What each service takes while customers are in the shop."""
+    requests_a_second = 'sum(rate(http_requests_total{job="ecommerce-app"}[1m]))'
+    eventually(lambda: (stack.prometheus.value(requests_a_second) or 0) > 1, within=90, what="customers in the shop")
+    running = (line.split() for line in compose("ps", "--format", "{{.Name}} {{.Service}}").splitlines())
+    found = budget.of([Container(name, service, "running", "", 0) for name, service in running])
+    assert found
+    return found
+
+
+def test_the_light_stack_is_under_two_gib(usages: list[budget.Usage]) -> None:
+    assert budget.light(usages) < 2.0 * 2**30, "\n".join(budget.table(usages))
+
+
+def test_each_service_has_room_below_its_limit(usages: list[budget.Usage]) -> None:
+    tight = [usage for usage in usages if usage.bytes > 0.9 * usage.limit]
+    assert not tight, "\n".join(budget.table(usages))
