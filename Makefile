@@ -6,7 +6,7 @@ OPS = @command -v $(PYTHON) >/dev/null 2>&1 || { \
 	echo "make: no '$(PYTHON)' on the PATH: install Python 3.11 or newer, or name one: make $@ PYTHON=/path/to/python3" >&2; exit 1; }; \
 	exec $(PYTHON) -m ops
 
-.PHONY: help up down clean images urls budget doctor faults fault fault-clear drill test test-long check bench bench-metrics bench-logs bench-traces
+.PHONY: help up down clean images urls budget doctor logs faults fault fault-clear drill test test-long check bench bench-metrics bench-logs bench-traces
 .DEFAULT_GOAL := help
 
 help: ## List these targets
@@ -33,6 +33,9 @@ budget: ## Say what each service takes of memory and processor now, and what it 
 
 doctor: ## Check this machine and the stack on it, with a remedy for each finding
 	$(OPS) doctor
+
+logs: ## Search the logs (Q="level:ERROR payment", Q=<request, trace or order id>, SINCE=15m LIMIT=100, FOLLOW=1)
+	$(OPS) logs
 
 faults: ## List what can be broken on purpose, and what is now
 	$(OPS) faults

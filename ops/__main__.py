@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from ops import budget, doctor, faults, images, python, up
+from ops import budget, doctor, faults, images, logs, python, up
 from ops.console import OpsError
 from ops.drills import play
 from ops.shell import settle_home
@@ -17,6 +17,7 @@ VERBS: dict[str, Callable[[], int | None]] = {
     "urls": up.show_urls,
     "budget": budget.show,
     "doctor": doctor.doctor,
+    "logs": logs.logs,
     "faults": faults.show,
     "fault": faults.fault,
     "fault-clear": faults.clear,
