@@ -6,7 +6,7 @@ OPS = @command -v $(PYTHON) >/dev/null 2>&1 || { \
 	echo "make: no '$(PYTHON)' on the PATH: install Python 3.11 or newer, or name one: make $@ PYTHON=/path/to/python3" >&2; exit 1; }; \
 	exec $(PYTHON) -m ops
 
-.PHONY: help up down clean images urls budget doctor logs faults fault fault-clear drill test test-long check bench bench-metrics bench-logs bench-traces
+.PHONY: help up down clean images urls budget doctor logs faults fault fault-clear drill test test-long verify-official check bench bench-metrics bench-logs bench-traces
 .DEFAULT_GOAL := help
 
 help: ## List these targets
@@ -54,6 +54,9 @@ test: ## Run every test, with all set-up done for you (PYTEST_ARGS="-k name")
 
 test-long: ## Run the tests that take many minutes each
 	$(OPS) test-long
+
+verify-official: ## Pull the official images, test everything on them, write the result into the README (needs a registry)
+	$(OPS) verify-official
 
 check: ## Lint, types and unit tests: no Docker, about a minute
 	$(OPS) check

@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from ops import budget, doctor, faults, images, logs, python, up
+from ops import budget, doctor, faults, images, logs, official, python, up
 from ops.console import OpsError
 from ops.drills import play
 from ops.shell import settle_home
@@ -24,6 +24,7 @@ VERBS: dict[str, Callable[[], int | None]] = {
     "drill": play.drill,
     "test": python.test,
     "test-long": python.test_long,
+    "verify-official": official.verify,
     "check": python.check,
     "bench": python.bench,
     "bench-metrics": python.bench_metrics,

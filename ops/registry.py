@@ -15,8 +15,10 @@ from ops.shell import ROOT
 _ANSWER_SECONDS = 15
 
 
-def problem(repository: str) -> str | None:
+def problem(repository: str, prefix: str = "") -> str | None:
     """Ask the engine for one small image; None as soon as the registry has answered for it, else why it did not.
+
+    `prefix` is a mirror, in the form of REGISTRY; empty is Docker Hub.
 
     The engine asks, not this process: it may have a proxy or a mirror of its own.
     """
@@ -27,7 +29,7 @@ def problem(repository: str) -> str | None:
             f"docker-compose.yml has no image {repository}", "restore the file: git checkout docker-compose.yml"
         )
     pull = subprocess.Popen(
-        ["docker", "pull", found[1]],
+        ["docker", "pull", prefix + found[1]],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,11 +1,11 @@
 """For all tests: what was tested stands in the summary, too."""
 
-from pytest import TerminalReporter
+import pytest
 
 from ops import dotenv, images
 
 
-def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Repeat where a stand-in image has another version than docker-compose.yml pins: that is what was tested."""
     registry = dotenv.setting("REGISTRY")
     if (dotenv.read_ours().get("REGISTRY") if registry is None else registry) != images.PREFIX:
