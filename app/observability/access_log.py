@@ -31,8 +31,8 @@ def finished(request: "HttpRequest", route: str, status: int, seconds: float, er
     meta["route"] = route
     meta["status"] = status
     meta["responseTime"] = round(seconds * 1000, 3)
-    if request.context.user_id is not None:
-        meta["userId"] = request.context.user_id
+    if request.user_id is not None:
+        meta["userId"] = request.user_id
     if error is not None:
         first(error, "log")  # the server, which sees it next, would log it again
     if failed:
@@ -44,7 +44,7 @@ def failed_after_response(request: "HttpRequest", error: BaseException) -> None:
     """Log an exception that came after the answer was sent whole: a background task's."""
     if isinstance(error, Exception) and first(error, "log"):
         meta = _meta(request, "background.failed")
-        meta["route"] = request.context.route
+        meta["route"] = request.route
         meta["exc_info"] = error
         pipeline.emit("ERROR", f"{meta['method']} {meta['url']}: background task failed", _LOGGER, meta)
 
@@ -56,6 +56,6 @@ def _meta(request: "HttpRequest", event: str) -> dict[str, Any]:
         "event": event,
         "method": scope["method"],
         "url": f"{scope['path']}?{query.decode('latin-1')}" if query else scope["path"],
-        "ip": request.context.client_ip,
+        "ip": request.client_ip,
         "userAgent": request.headers.get(b"user-agent", b"").decode("latin-1"),
     }

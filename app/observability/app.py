@@ -51,5 +51,10 @@ def install(
 
 
 def _silence_native_telemetry(app: FastAPI) -> None:
-    """Stop FastAPI (since 0.142) from making a second server span and metrics that nobody reads."""
-    app._telemetry.update({"tracing": False, "metrics": False, "logs": False})  # noqa: SLF001 - or every service would have to pass the same to FastAPI(), and one that forgot it would double its spans
+    """Stop FastAPI (since 0.142) from making a second server span and metrics that nobody reads.
+
+    Its private settings, or every service would have to pass the same to FastAPI(), and one that forgot it would
+    double its spans.
+    """
+    app._telemetry.update({"tracing": False, "metrics": False, "logs": False})  # noqa: SLF001 - see above
+    app._native_telemetry.enabled = lambda: False  # type: ignore[method-assign]  # noqa: SLF001 - it would ask the settings at each request

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from observability import access_log, routes
-from observability.context import RequestContext, request_context
+from observability.context import Matched, RequestContext, request_context
 from observability.faults import injection
 from observability.faults.switches import switches
 from observability.ids import uuid7
@@ -23,6 +23,7 @@ from observability.traces import server as server_span
 from observability.traces.state import state
 
 _CLIENT_ERROR = 400
+_NOT_FOUND = 404
 _SERVER_ERROR = 500
 _PATIENCE_SECONDS = 0.005
 """Nobody gives up sooner, and asking the server about it costs half as much as everything else here."""
@@ -42,7 +43,7 @@ class ObservabilityMiddleware:
         """Handle one connection (ASGI 3)."""
         if scope["type"] == "http":
             request = HttpRequest(scope, receive, send, quiet=scope["path"] in self.quiet)
-            token = request_context.set(request.context)
+            token = request_context.set(request)
             in_progress.count += 1
             if not request.quiet:
                 if state.on:
@@ -65,7 +66,10 @@ class ObservabilityMiddleware:
                     request.span.leave()
                 request_context.reset(token)
         elif scope["type"] == "websocket":
-            token = request_context.set(_context(scope, dict(scope["headers"])))
+            given, client = dict(scope["headers"]).get(b"x-request-id"), scope.get("client")
+            request_id = uuid7() if given is None else _request_id(given)
+            context = RequestContext(request_id, client[0] if client else None, None, routes.watch(scope))
+            token = request_context.set(context)
             try:
                 await self.app(scope, receive, send)
             finally:
@@ -74,13 +78,12 @@ class ObservabilityMiddleware:
             await self.app(scope, receive, send)
 
 
-class HttpRequest:
+class HttpRequest(RequestContext):
     """One HTTP request on its way through the application."""
 
     __slots__ = (
         "body_read",
         "client_left",
-        "context",
         "done",
         "first_byte",
         "headers",
@@ -102,8 +105,13 @@ class HttpRequest:
         self.send_to_server = send
         self.quiet = quiet
         # The last of a repeated header wins; none of those read here may be repeated.
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.context = _context(scope, self.headers)
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.headers = headers
+        given, client = headers.get(b"x-request-id"), scope.get("client")
+        self.request_id = uuid7() if given is None else _request_id(given)
+        self.client_ip = client[0] if client else None
+        self.user_id = None
+        self.matched: Matched = routes.watch(scope)
         self.span: server_span.ServerSpan | None = None
         self.status = 0
         self.first_byte = self.last_byte = 0.0
@@ -129,7 +137,7 @@ class HttpRequest:
             self.status = message["status"]
             message["headers"] = [
                 *message.get("headers", ()),
-                (b"x-request-id", self.context.request_id.encode()),
+                (b"x-request-id", self.request_id.encode()),
             ]
             if switches.running:
                 return self.send_late(message)
@@ -142,7 +150,7 @@ class HttpRequest:
 
     async def send_late(self, message: Message) -> None:
         """Begin the answer when the fault `latency` lets it."""
-        await injection.delay(self.context.route)
+        await injection.delay(self.route)
         if not self.client_left and perf_counter() - self.started > _PATIENCE_SECONDS:
             self.client_left = self.gone()
         self.first_byte = perf_counter()
@@ -177,7 +185,7 @@ class HttpRequest:
                 access_log.failed_after_response(self, error)
             return
         self.done = True
-        if self.client_left or isinstance(error, ClientDisconnect):
+        if self.client_left or (error is not None and isinstance(error, ClientDisconnect)):
             status = CLIENT_CLOSED_REQUEST
         elif self.last_byte:
             status = self.status
@@ -187,21 +195,21 @@ class HttpRequest:
         end = self.last_byte or perf_counter()
         duration = end - self.started
         method, span = self.scope["method"], self.span
-        route = routes.template(self.context.matched, self.status)
+        route = self.matched.route
+        if route is None or self.status == _NOT_FOUND:
+            route = routes.template(route, self.status)
         trace: Trace
         if span is not None:
             trace = span.sampled_trace_id
-        elif (trace := self.headers.get(b"traceparent")) and not trace.endswith(_SAMPLED):
+        elif (trace := self.headers.get(b"traceparent")) is not None and not trace.endswith(_SAMPLED):
             trace = None
         series(method, route, status).record(duration, (self.first_byte or end) - self.started, trace)
         if span is not None:
-            span.finish(method, route, status, error, self.context.user_id)
+            span.finish(method, route, status, error, self.user_id)
         if pipeline.threshold <= _INFO or status >= _CLIENT_ERROR:
             access_log.finished(self, route, status, duration, error)
 
 
-def _context(scope: Scope, headers: dict[bytes, bytes]) -> RequestContext:
-    """Make the request's context; its id is the client's when that is well-formed, a new one otherwise."""
-    given, client = headers.get(b"x-request-id"), scope.get("client")
-    request_id = given.decode() if given is not None and _REQUEST_ID(given) else uuid7()
-    return RequestContext(request_id, client[0] if client else None, None, routes.watch(scope))
+def _request_id(given: bytes) -> str:
+    """Return the client's id when it is well-formed, a new one otherwise."""
+    return given.decode() if _REQUEST_ID(given) else uuid7()

@@ -48,9 +48,8 @@ def watch(scope: Scope) -> Matched:
     return matched
 
 
-def template(matched: Matched | None, status: int) -> str:
+def template(route: str | None, status: int) -> str:
     """Return the matched route's template, with all prefixes; `unmatched` when there is none."""
-    route = matched.route if matched else None
     if route is None or (status == 404 and route.endswith(_MOUNT)):  # noqa: PLR2004 - a mount in which nothing matched
         return UNMATCHED
     return route
