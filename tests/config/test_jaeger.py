@@ -13,7 +13,18 @@ CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "jaeger/config.yaml").read_text(
 SAMPLING: dict[str, Any] = yaml.safe_load((ROOT / "jaeger/tail-sampling.yaml").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("files", [("config",), ("config", "tail-sampling")], ids="+".join)
+SPLIT = ("collector", "ingester", "query")
+TOGETHER = [
+    ("config",),
+    ("config", "tail-sampling"),
+    ("split/collector",),
+    ("split/ingester",),
+    ("split/ingester", "tail-sampling"),
+    ("split/query",),
+]
+
+
+@pytest.mark.parametrize("files", TOGETHER, ids="+".join)
 def test_jaeger_loads_it(tool: Tool, files: tuple[str, ...]) -> None:
     configs = [f"--config={ROOT}/jaeger/{file}.yaml" for file in files]
     done = tool("jaeger", JAEGER, "validate", *configs, flags=["--env=TRACES_KEPT_PERCENT=1"])
@@ -70,3 +81,19 @@ def test_it_listens_beyond_its_own_container() -> None:
         CONFIG["extensions"]["healthcheckv2"]["http"]["endpoint"],
     ]
     assert endpoints == [f"0.0.0.0:{port}" for port in (4317, 4318, 14268, 8889, 13133)]
+
+
+def test_jaeger_in_parts_does_what_the_one_did() -> None:
+    parts = {name: yaml.safe_load((ROOT / f"jaeger/split/{name}.yaml").read_text()) for name in SPLIT}
+    assert parts["collector"]["connectors"]["spanmetrics"] == CONFIG["connectors"]["spanmetrics"]
+    assert parts["collector"]["receivers"] == CONFIG["receivers"]
+    sent, read = parts["collector"]["exporters"]["kafka"], parts["ingester"]["receivers"]["kafka"]
+    assert (sent["traces"], sent["brokers"]) == (read["traces"], read["brokers"])
+    assert sent["partition_traces_by_id"]
+    one = CONFIG["extensions"]["jaeger_storage"]["backends"]["elasticsearch"]["elasticsearch"]
+    indices = []
+    for name in ("ingester", "query"):
+        storage = parts[name]["extensions"]["jaeger_storage"]["backends"]["elasticsearch"]["elasticsearch"]
+        assert (storage["auth"], storage["version"]) == (one["auth"], one["version"])
+        indices.append(storage["indices"])
+    assert indices[0] == indices[1]
