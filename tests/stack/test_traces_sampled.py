@@ -1,0 +1,122 @@
+"""Jaeger with TRACES_KEPT_PERCENT=1: all traces with an error and all slow ones are kept, one in 100 of the rest."""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from beside import Container, beside
+from clients import Stack, eventually
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_context
+
+SERVICE = "sampled-service"
+ORDINARY, SPECIAL = 10_000, 100
+WAIT = 10  # seconds until Jaeger decides; the setting's 30 would only make the test longer
+LATE = 6  # seconds by which the end of some traces comes after the rest: within the wait, beyond a batch's time
+SECOND = 1_000_000_000
+
+# Four and a half standard deviations of a binomial distribution: beyond them one run in 150,000.
+EXPECTED = ORDINARY / 100
+SPREAD = 4.5 * math.sqrt(ORDINARY * 0.01 * 0.99)
+
+
+@pytest.fixture(scope="module")
+def jaeger(stack: Stack) -> Iterator[Container]:
+    """Jaeger by the stack's own configuration, but that it stores in memory: nothing of this is left behind."""
+    in_memory = [
+        "--config=yaml:extensions::jaeger_storage::backends::memory::memory::max_traces: 100000",
+        "--config=yaml:extensions::jaeger_query::storage::traces: memory",
+        "--config=yaml:exporters::jaeger_storage_exporter::trace_storage: memory",
+    ]
+    settings = {"TRACES_KEPT_PERCENT": "1", "TRACES_DECISION_WAIT": f"{WAIT}s"}
+    with beside(
+        stack, "jaeger", *in_memory, ports=[16686, 4317], settings=settings, ready="/api/services"
+    ) as container:
+        yield container
+
+
+class Sender:
+    """Sends traces of a request and the work in it, by the SDK, as an application would."""
+
+    def __init__(self, container: Container) -> None:
+        exporter = OTLPSpanExporter(endpoint=f"http://{container.ports[4317]}", insecure=True)
+        self.provider = TracerProvider(resource=Resource({"service.name": SERVICE}), shutdown_on_exit=False)
+        self.provider.add_span_processor(
+            BatchSpanProcessor(exporter, max_queue_size=100_000, schedule_delay_millis=100)
+        )
+        self.tracer = self.provider.get_tracer("test")
+
+    def begin(self, name: str) -> tuple[Span, int]:
+        """Start a request, and finish the work in it."""
+        now = time.time_ns()
+        request = self.tracer.start_span(name, kind=SpanKind.SERVER, start_time=now)
+        work = self.tracer.start_span("work", context=set_span_in_context(request), start_time=now)
+        work.end(now + SECOND // 100)
+        return request, now
+
+    def send(self, name: str, *, milliseconds: int = 20, failed: bool = False) -> None:
+        """Send a whole trace."""
+        self.finish(*self.begin(name), milliseconds=milliseconds, failed=failed)
+
+    @staticmethod
+    def finish(request: Span, began: int, *, milliseconds: int, failed: bool) -> None:
+        """End a request: it took so long, and failed or not."""
+        if failed:
+            request.set_status(Status(StatusCode.ERROR))
+        request.end(began + milliseconds * SECOND // 1000)
+
+
+@pytest.fixture(scope="module")
+def kept(jaeger: Container) -> Counter[str]:
+    """How many traces of each kind Jaeger has in the end; each must be whole."""
+    sender = Sender(jaeger)
+    late = [sender.begin(name) for name in ("late error", "late and slow") for _ in range(SPECIAL)]
+    for _ in range(ORDINARY):
+        sender.send("ordinary")
+    for _ in range(SPECIAL):
+        sender.send("error", failed=True)
+        sender.send("slow", milliseconds=1200)
+    assert sender.provider.force_flush()
+    time.sleep(LATE)
+    for number, (request, began) in enumerate(late):
+        failed = number < SPECIAL
+        sender.finish(request, began, milliseconds=50 if failed else LATE * 1000, failed=failed)
+    sender.provider.shutdown()
+    time.sleep(WAIT + 3)
+    traces = jaeger.http(16686).get("/api/traces", service=SERVICE, limit=ORDINARY, lookback="1h")["data"]
+    assert {len(trace["spans"]) for trace in traces} == {2}
+    names = [span["operationName"] for trace in traces for span in trace["spans"]]
+    return Counter(name for name in names if name != "work")
+
+
+@pytest.mark.parametrize("kind", ["error", "slow", "late error", "late and slow"])
+def test_every_trace_with_an_error_and_every_slow_one_is_kept(kept: Counter[str], kind: str) -> None:
+    assert kept[kind] == SPECIAL
+
+
+def test_of_the_rest_about_one_in_a_hundred_is_kept(kept: Counter[str]) -> None:
+    assert EXPECTED - SPREAD <= kept["ordinary"] <= EXPECTED + SPREAD
+
+
+@pytest.mark.usefixtures("kept")
+def test_the_span_metrics_count_all_of_them(jaeger: Container) -> None:
+    def counted() -> bool:
+        series = [
+            line
+            for line in jaeger.read("http://127.0.0.1:8889/metrics").splitlines()
+            if line.startswith("traces_span_metrics_calls_total{") and "SPAN_KIND_SERVER" in line
+        ]
+        counts = dict.fromkeys(("ordinary", "error", "slow"), 0.0)
+        for line in series:
+            for name in counts:
+                if f'span_name="{name}"' in line:
+                    counts[name] += float(line.rsplit(" ", 1)[1])
+        assert counts == {"ordinary": ORDINARY, "error": SPECIAL, "slow": SPECIAL}
+        return True
+
+    eventually(counted, within=40, what="every request in the span metrics")
