@@ -1,14 +1,18 @@
 """What a cache records, whatever it is made of, and client spans for Redis."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
+from weakref import WeakSet
 
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
+from redis.asyncio.connection import ConnectionPool
+from redis.exceptions import RedisError
 
 from observability.metrics import cache as series
 from observability.metrics.reading import ratio, total
@@ -54,6 +58,56 @@ class CacheRecorder:
         series.used.labels(self.cache_type).set_function(used)
         series.capacity.labels(self.cache_type).set_function(capacity)
 
+    def filled(self, used: float | None, capacity: float | None) -> None:
+        """Set fill and limit, where they come from elsewhere; None is "not known"."""
+        for gauge, value in ((series.used, used), (series.capacity, capacity)):
+            if value is None:
+                gauge.labels(self.cache_type)  # or there is nothing to remove
+                gauge.remove(self.cache_type)
+            else:
+                gauge.labels(self.cache_type).set(value)
+
+
+async def watch_redis(client: Redis, recorder: CacheRecorder, every_seconds: float = 10.0) -> None:
+    """Read fill, limit and evictions from the server on a clock of their own, until cancelled.
+
+    They are the server's: each process that watches it tells the same.
+    """
+    before: int | None = None
+    while True:
+        try:
+            memory, stats = await client.info("memory"), await client.info("stats")
+        except (RedisError, OSError):
+            recorder.filled(None, None)
+        else:
+            recorder.filled(memory["used_memory"], memory["maxmemory"] or None)
+            evicted = int(stats["evicted_keys"])
+            recorder.evicted(max(0, evicted - before) if before is not None else 0)  # below 0: it was restarted
+            before = evicted
+        await asyncio.sleep(every_seconds)
+
+
+class _Pools:
+    """The pools of the instrumented clients, for the gauges."""
+
+    def __init__(self) -> None:
+        self._all: WeakSet[ConnectionPool] = WeakSet()
+        series.redis_connections.set_function(self.connections)
+        series.redis_max_connections.set_function(self.max_connections)
+
+    def add(self, pool: ConnectionPool) -> None:
+        self._all.add(pool)
+
+    def connections(self) -> float:
+        # redis has no public name for one without the other
+        return sum(len(pool._in_use_connections) for pool in self._all)  # noqa: SLF001 - see above
+
+    def max_connections(self) -> float:
+        return sum(pool.max_connections for pool in self._all)
+
+
+_pools = _Pools()
+
 
 def hit_rate(cache_type: str | None = None) -> float | None:
     """Return hits over lookups (0..1) of this process, of one cache or of all; None before the first lookup."""
@@ -66,10 +120,12 @@ def hit_rate(cache_type: str | None = None) -> float | None:
 
 
 def instrument_redis(client: Redis) -> None:
-    """Give each command of `client` a client span (db.system.name=redis, db.operation.name; never keys or values).
+    """Count the connections of `client`, and give each of its commands a client span.
 
-    Commands outside of any trace get none; a pipeline is one span.
+    The span has db.system.name=redis and db.operation.name, never keys or values. Commands outside of any trace get
+    none; a pipeline is one span.
     """
+    _pools.add(client.connection_pool)
     settings = client.connection_pool.connection_kwargs
     attributes: dict[str, str | int] = {"db.system.name": "redis", "db.namespace": str(settings.get("db", 0))}
     if "host" in settings:
