@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 
 import observability
 from observability import faults, get_logger
-from observability.cache import instrument_redis
+from observability.cache import instrument_redis, watch_redis
 from observability.database import instrument
 from observability.metrics.router import snapshot_router
 from observability.settings import read_settings
@@ -98,7 +98,10 @@ async def open_shop(settings: ShopSettings) -> AsyncIterator[Shop]:
             tokens=_tokens(settings),
             active_users=ActiveUsers(SeenInRedis(redis) if redis else SeenInMemory()),
         )
-        for task in (shop.active_users.run(), keep_house(shop), exhaust_pool(database)):
+        tasks = [shop.active_users.run(), keep_house(shop), exhaust_pool(database)]
+        if redis:
+            tasks.append(watch_redis(redis, shop.cache.recorder))
+        for task in tasks:
             stack.push_async_callback(_cancel, asyncio.create_task(task))
         yield shop
 
