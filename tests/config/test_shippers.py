@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from logstash_pipeline import PipelineError, Plugin, parse
 from tools import Tool
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,34 +52,89 @@ def test_what_rsyslog_sends_waits_on_disk() -> None:
     assert re.findall(r'name="(\w+)"[^()]*queue\.type="LinkedList"', RSYSLOG) == ["answers"]
 
 
+def plugins(text: str, section: str, name: str) -> list[Plugin]:
+    return [plugin for plugin in parse(text) if (plugin.section, plugin.name) == (section, name)]
+
+
 @pytest.mark.parametrize("text", [PIPELINE, REFUSED], ids=["ecommerce", "refused"])
-def test_logstash_pipelines_are_balanced(text: str) -> None:
-    # there is no Logstash here to ask; a brace left open is what editing breaks first
-    bare = re.sub(r"#.*|'[^']*'|\"[^\"]*\"|/\\A.*?\\z/", "", text)
-    assert bare.count("{") == bare.count("}")
-    assert bare.count("[") == bare.count("]")
+def test_logstash_pipelines_are_read(text: str) -> None:
+    assert {plugin.section for plugin in parse(text)} == {"input", "filter", "output"}
+    # what was left out on purpose: it prints nothing, and has no pattern to get wrong
+    assert {plugin.name for plugin in parse(text)} <= {
+        *("file", "dead_letter_queue", "mutate", "json", "date", "ruby", "elasticsearch")
+    }
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("filter {", "filter"),
+        ("filter {", "filters {"),
+        ('action => "create"', 'action = "create"'),
+        ('user => "shipper"', "user => "),
+        ('json { source => "message" }', "json { source =>, }"),
+        ("} else {", "} or {"),
+        ("ilm_enabled => false", "ilm_enabled => false ilm_enabled => true"),
+    ],
+)
+def test_what_logstash_would_not_start_with_is_noticed(right: str, wrong: str) -> None:
+    assert right in PIPELINE
+    with pytest.raises(PipelineError):
+        parse(PIPELINE.replace(right, wrong, 1))
 
 
 @pytest.mark.parametrize("text", [PIPELINE, REFUSED], ids=["ecommerce", "refused"])
 def test_logstash_creates_and_never_manages(text: str) -> None:
-    outputs = text.split("output {")[1].split("elasticsearch {")[1:]
+    outputs = plugins(text, "output", "elasticsearch")
     assert outputs
     for output in outputs:
-        for setting in (
-            'action => "create"',
-            "data_stream => false",
-            "manage_template => false",
-            "ilm_enabled => false",
-        ):
-            assert setting in output
+        assert output.settings["action"] == "create"
+        assert output.settings["index"].endswith("-%{+YYYY.MM.dd}")
+        assert not any(output.settings[name] for name in ("data_stream", "manage_template", "ilm_enabled"))
+
+
+def test_every_event_has_one_way_out_of_logstash() -> None:
+    unparsed, line = plugins(PIPELINE, "output", "elasticsearch")
+    assert unparsed.conditions == ("[@metadata][reason]",)
+    assert line.conditions == ("not ([@metadata][reason])",)
+    assert line.settings["document_id"] == "%{eventId}"
+    assert line.settings["index"] == "ecommerce-logs-%{+YYYY.MM.dd}"
+    assert unparsed.settings["index"] == "ecommerce-logs-unparsed-%{+YYYY.MM.dd}"
+
+
+def test_logstash_reads_from_the_beginning_and_remembers_on_its_volume() -> None:
+    (files,) = plugins(PIPELINE, "input", "file")
+    assert files.settings["start_position"] == "beginning"
+    assert files.settings["sincedb_path"].startswith("/usr/share/logstash/data/")
+    (refused,) = plugins(REFUSED, "input", "dead_letter_queue")
+    assert (refused.settings["pipeline_id"], refused.settings["clean_consumed"]) == ("ecommerce", True)
+    assert refused.settings["sincedb_path"].startswith("/usr/share/logstash/data/")
+
+
+def test_logstash_parses_once_and_after_that_dates() -> None:
+    names = [plugin.name for plugin in parse(PIPELINE) if plugin.section == "filter"]
+    assert names.count("json") == 1
+    assert names.index("json") < names.index("date")
+    (date,) = plugins(PIPELINE, "filter", "date")
+    assert date.settings["match"] == ["timestamp", "ISO8601"]
+
+
+@pytest.mark.parametrize("text", [PIPELINE, REFUSED], ids=["ecommerce", "refused"])
+def test_logstashs_ruby_is_balanced(text: str) -> None:
+    """Ruby is not here either: what editing breaks first is a block left open, or an end too many."""
+    for plugin in plugins(text, "filter", "ruby"):
+        code = re.sub(r'"(?:\\.|[^"\\])*"', '""', plugin.settings["code"])
+        for left, right in ("()", "[]", "{}"):
+            assert code.count(left) == code.count(right)
+        assert len(re.findall(r"^\s*(?:if|unless|def|begin)\b|\bdo\b", code, re.MULTILINE)) == len(
+            re.findall(r"\bend\b", code)
+        )
 
 
 def test_both_write_the_same_documents() -> None:
     assert 'bulkId="line-id"' in RSYSLOG
     assert 'string="%$!line!eventId%"' in RSYSLOG
-    assert 'document_id => "%{eventId}"' in PIPELINE
     assert "ecommerce-logs-%$!line!timestamp:1:4%.%$!line!timestamp:6:7%.%$!line!timestamp:9:10%" in RSYSLOG
-    assert 'index => "ecommerce-logs-%{+YYYY.MM.dd}"' in PIPELINE
     for reason in ("not JSON", "JSON, but not a line of ours: no usable timestamp or eventId"):
         assert f'"{reason}"' in RSYSLOG
         assert f'"{reason}"' in PIPELINE
@@ -96,3 +152,6 @@ def test_logstashs_pipelines_are_where_its_file_says() -> None:
     assert settings["pipeline.ecs_compatibility"] == "disabled"
     assert settings["dead_letter_queue.enable"] is True
     assert settings["queue.type"] == "persisted"
+    by_id = {pipeline["pipeline.id"]: pipeline for pipeline in pipelines}
+    # what was refused twice would go round for ever
+    assert by_id["refused"]["dead_letter_queue.enable"] is False
