@@ -11,7 +11,7 @@ OPS = @command -v $(PYTHON) >/dev/null 2>&1 || { \
 
 help: ## List these targets
 	@echo "make TARGET [VARIABLE=value]"; echo
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-13s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
 
 up: ## Bring everything up, follow one order through it, say where to look (LIGHT=1: no Logstash, no Kibana)
 	$(OPS) up
