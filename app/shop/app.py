@@ -60,6 +60,7 @@ def create_app(settings: ShopSettings | None = None) -> FastAPI:
         version="0.1.0",
         lifespan=lifespan,
         max_body_size=BODY_BYTES_MAX,
+        generate_unique_id_function=lambda route: route.name,  # which links name, and clients that are generated
     )
     observability.install(app, service=SERVICE)
     problems.install(app)

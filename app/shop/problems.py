@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from observability import get_logger
 from observability.context import request_id
+from shop.links import Links
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -85,8 +86,11 @@ class ServiceBusy(Problem):
     headers: ClassVar[Mapping[str, str]] = {"Retry-After": "2"}
 
 
-def responses(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
-    """Return what FastAPI's `responses=` takes, so that OpenAPI declares these problems beside the common ones."""
+def responses(*problems: type[Problem], links: Mapping[int, Links] | None = None) -> dict[int | str, dict[str, Any]]:
+    """Return what FastAPI's `responses=` takes, so that OpenAPI declares these problems beside the common ones.
+
+    `links` are the operations that may follow an answer, by its status.
+    """
     declared: dict[int | str, dict[str, Any]] = {}
     every: tuple[type[Problem], ...] = (*problems, InvalidRequest, ServiceBusy)
     for problem in every:
@@ -95,6 +99,8 @@ def responses(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
             _response(""),
         )
         entry["description"] = "; ".join(filter(None, (entry["description"], f"{problem.title} (`{problem.code}`)")))
+    for status, following in (links or {}).items():
+        declared.setdefault(status, {})["links"] = following
     return declared
 
 

@@ -9,6 +9,7 @@ from shop.catalog.service import NoSuchProduct, OutOfStock
 from shop.dependencies import CurrentUser, ShopParts
 from shop.fields import IdempotencyKey
 from shop.idempotency import IdempotencyKeyReused, Once
+from shop.links import with_order
 from shop.orders import cancellation, service
 from shop.orders.models import Order
 from shop.orders.notifications import send_order_notification
@@ -24,7 +25,14 @@ router = APIRouter(prefix="/orders", tags=["orders"])
     "",
     status_code=201,
     response_model=OrderView,
-    responses=responses(NotLoggedIn, NoSuchProduct, OutOfStock, service.EmptyOrder, IdempotencyKeyReused),
+    responses=responses(
+        NotLoggedIn,
+        NoSuchProduct,
+        OutOfStock,
+        service.EmptyOrder,
+        IdempotencyKeyReused,
+        links={201: with_order("$response.body#/id")},
+    ),
 )
 async def create_order(
     user_id: CurrentUser,
@@ -46,7 +54,7 @@ async def create_order(
     return order
 
 
-@router.get("", responses=responses(NotLoggedIn))
+@router.get("", responses=responses(NotLoggedIn, links={200: with_order("$response.body#/items/0/id")}))
 async def list_orders(
     user_id: CurrentUser,
     shop: ShopParts,
@@ -58,7 +66,11 @@ async def list_orders(
     return OrderList(items=[OrderView.model_validate(order) for order in orders], limit=limit, offset=offset)
 
 
-@router.get("/{order_id}", response_model=OrderView, responses=responses(NotLoggedIn, service.NoSuchOrder))
+@router.get(
+    "/{order_id}",
+    response_model=OrderView,
+    responses=responses(NotLoggedIn, service.NoSuchOrder, links={200: with_order("$response.body#/id")}),
+)
 async def get_order(order_id: UUID, user_id: CurrentUser, shop: ShopParts) -> Order:
     """Return one of my orders."""
     return await service.get_order(shop.database, user_id, order_id)
@@ -67,7 +79,9 @@ async def get_order(order_id: UUID, user_id: CurrentUser, shop: ShopParts) -> Or
 @router.post(
     "/{order_id}/completion",
     response_model=OrderView,
-    responses=responses(NotLoggedIn, service.NoSuchOrder, service.WrongStatus),
+    responses=responses(
+        NotLoggedIn, service.NoSuchOrder, service.WrongStatus, links={200: with_order("$response.body#/id")}
+    ),
 )
 async def complete_order(order_id: UUID, user_id: CurrentUser, shop: ShopParts) -> Order:
     """Say that the goods have arrived."""
@@ -77,7 +91,13 @@ async def complete_order(order_id: UUID, user_id: CurrentUser, shop: ShopParts) 
 @router.post(
     "/{order_id}/cancellation",
     response_model=OrderView,
-    responses=responses(NotLoggedIn, service.NoSuchOrder, service.WrongStatus, PaymentInProgress),
+    responses=responses(
+        NotLoggedIn,
+        service.NoSuchOrder,
+        service.WrongStatus,
+        PaymentInProgress,
+        links={200: with_order("$response.body#/id")},
+    ),
 )
 async def cancel_order(order_id: UUID, user_id: CurrentUser, shop: ShopParts) -> Order:
     """Cancel an order that is not paid; its stock goes back on sale."""

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from shop.dependencies import CurrentUser, ShopParts
 from shop.fields import IdempotencyKey
 from shop.idempotency import IdempotencyKeyReused, Once
+from shop.links import with_order
 from shop.orders.models import Order
 from shop.orders.schemas import OrderView
 from shop.orders.service import NoSuchOrder, WrongStatus
@@ -30,6 +31,7 @@ router = APIRouter(prefix="/orders", tags=["payments"])
         service.PaymentInProgress,
         GatewayUnavailable,
         IdempotencyKeyReused,
+        links={200: with_order("$response.body#/id"), 402: with_order("$request.path.order_id")},
     ),
 )
 async def pay(
