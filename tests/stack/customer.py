@@ -1,5 +1,6 @@
 """A customer of the shop whose every request can be found again: it chooses the request's id and the trace's."""
 
+import copy
 import secrets
 import uuid
 from dataclasses import dataclass
@@ -36,6 +37,12 @@ class Customer:
         login = self.request("POST", "/sessions", {"email": self.email, "password": password})
         assert login.status == requests.codes.created, login.body
         self.token: str = login.body["token"]
+
+    def elsewhere(self) -> "Customer":
+        """The same customer on a connection of its own, for another thread."""
+        made = copy.copy(self)
+        made.shop = Http(self.shop.url)
+        return made
 
     def request(self, method: str, path: str, body: Any = None, *, key: str | None = None) -> Answer:
         """One request under /api/v1, with ids of its own and a new idempotency key unless one is given."""

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import pytest
 from clients import Stack, eventually
+from counters import read, wait_for_scrape
 from shelf import left
 from stories import CREATE, DECLINE, DECLINE_AGAIN, PAY, SOLD_OUT, STORIES, Step, Told, tell_all
 
@@ -48,7 +49,7 @@ class Books:
 
     def grown(self, metric: str) -> float:
         """The exact difference of a counter, over all replicas."""
-        return self.after.metrics[metric] - self.before.metrics[metric]
+        return self.after.metrics[f"sum({metric})"] - self.before.metrics[f"sum({metric})"]
 
 
 METRICS = (
@@ -75,19 +76,10 @@ def count(stack: Stack) -> Count:
 
     def settled() -> Count | None:
         before = transitions()
-        since = stack.prometheus.value("vector(time())")
-
-        def scraped() -> bool:
-            found = (
-                stack.prometheus.value(f"min(timestamp({name}))") for name in ("orders_total", "gateway_charges_total")
-            )
-            return all(at is not None and since is not None and at > since for at in found)
-
-        eventually(scraped, within=40, what="a scrape of every replica of the shop and of the gateway")
-        metrics = {metric: stack.prometheus.value(f"sum({metric})") for metric in METRICS}
+        wait_for_scrape(stack.prometheus, "orders_total", "gateway_charges_total")
+        metrics = read(stack.prometheus, (f"sum({metric})" for metric in METRICS))
         rows = stack.gateway.rows("SELECT status, count(*) FROM charges GROUP BY status")
-        charges = Counter({status: int(number) for status, number in rows})
-        now = Count(before, {name: value or 0.0 for name, value in metrics.items()}, charges)
+        now = Count(before, metrics, Counter({status: int(number) for status, number in rows}))
         return now if transitions() == before else None
 
     found = eventually(settled, within=180, what="a moment without a transition")
