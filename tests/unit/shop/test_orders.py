@@ -1,9 +1,15 @@
 import asyncio
 from collections import Counter
 
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
 from sqlalchemy import text
 
 from observability.metrics.reading import total
+from observability.traces.state import state
 from shop import metrics
 from shop.dependencies import Shop
 from shop.housekeeping import keep_house_once
@@ -46,6 +52,25 @@ async def test_writes_a_confirmation_into_the_inbox(customer: Customer, shop: Sh
     assert len(messages) == 1
     assert str(order["id"]) in messages[0]
     assert "¥4499.00" in messages[0]
+
+
+async def test_an_order_stands_without_its_confirmation_whose_span_says_that_it_failed(
+    customer: Customer, shop: Shop, product_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OTEL_SDK_DISABLED")
+    spans = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    async with shop.database.transaction() as session:
+        await session.execute(text("ALTER TABLE notifications RENAME TO out_of_order"))
+    with monkeypatch.context() as tracing:
+        tracing.setattr(state, "tracer", provider.get_tracer("test"))
+        tracing.setattr(state, "on", True)
+        await customer.order(product_id)
+    found = {span.name: span for span in spans.get_finished_spans()}
+    sending, creating = found["sendOrderNotification"], found["createOrder"]
+    assert (sending.status.status_code, creating.status.status_code) == (StatusCode.ERROR, StatusCode.UNSET)
+    assert [link.context for link in sending.links] == [creating.context]
 
 
 async def test_a_refused_order_keeps_the_cart_and_the_stock(customer: Customer, shop: Shop, product_id: str) -> None:
