@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import uuid
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -17,6 +18,7 @@ from starlette.routing import Mount, Route, Router
 
 import observability
 from observability.context import current, request_id
+from observability.metrics.http import METHODS
 from observability.metrics.http import requests as http_requests
 
 Change = Callable[..., float]
@@ -263,16 +265,20 @@ async def test_health_checks_leave_no_line_unless_they_fail(client: httpx.AsyncC
     assert [line["message"] for line in lines()] == ["GET /healthz?fail=1 503"]
 
 
-async def test_made_up_paths_and_methods_make_a_handful_of_series(client: httpx.AsyncClient) -> None:
+async def test_made_up_paths_and_methods_make_a_handful_of_series(tmp_path: Any) -> None:
     def series() -> int:
         return sum(len(list(family.samples)) for family in REGISTRY.collect() if family.name.startswith("http_"))
 
-    await client.request("GET", f"/{uuid.uuid4()}")
-    before = series()
-    for number in range(500):
-        await client.request(f"M{number}", f"/{uuid.uuid4()}/{number}")
-    # One label set: a counter, and the buckets, sum and count of two histograms.
-    assert series() - before <= 1 + 2 * 17
+    dice = random.Random(6)
+    app, before = make_app(tmp_path), series()
+    for number in range(10_000):
+        method = f"M{number}" if number % 2 else dice.choice(sorted(METHODS))
+        path = f"/{dice.getrandbits(64):x}/{number}"
+        scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": [], "root_path": ""}
+        sent = await talk(app, scope, {"type": "http.request"})
+        assert sent[0]["status"] == 404
+    # Each standard method, and `_OTHER`: a counter, and the buckets, sum and count of two histograms.
+    assert series() - before <= (len(METHODS) + 1) * (1 + (13 + 2) + (14 + 2))
 
 
 async def test_error_handlers_see_the_request_id(client: httpx.AsyncClient) -> None:
@@ -332,3 +338,30 @@ async def test_exemplars_carry_the_trace_id_of_sampled_requests(client: httpx.As
     span = spans.get_finished_spans()[0]
     text = (await client.get("/metrics", headers={"accept": "application/openmetrics-text;version=1.0.0"})).text
     assert f'# {{trace_id="{span.context.trace_id:032x}"}}' in text
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", True),
+        ("00-4bf92f3577b34da6a3ce929d0e0e4737-00f067aa0ba902b7-03", True),  # sampled, with a random id
+        ("00-4bf92f3577b34da6a3ce929d0e0e4738-00f067aa0ba902b7-00", False),  # not sampled
+        ("00-00000000000000000000000000000000-00f067aa0ba902b7-01", False),
+        ('00-"} 1\n# forged 4bf92f3577b34da6a3ce92-00f067aa0ba902b7-01', False),
+        ("00-nothing-01", False),
+    ],
+)
+async def test_without_spans_here_an_exemplar_is_the_callers_sampled_trace(
+    client: httpx.AsyncClient,
+    given: str,
+    kept: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    async def exemplars() -> str:
+        accept = {"accept": "application/openmetrics-text;version=1.0.0"}
+        lines = (await client.get("/metrics", headers=accept)).text.splitlines()
+        return "\n".join(line for line in lines if 'route="/mine"' in line and " # " in line)
+
+    await client.get("/mine", headers={"traceparent": "00-" + "a" * 32 + "-" + "b" * 16 + "-01"})
+    assert "a" * 32 in await exemplars()
+    await client.get("/mine", headers={"traceparent": given.replace("\n", " ")})
+    assert (given.split("-")[1] in await exemplars()) is kept
