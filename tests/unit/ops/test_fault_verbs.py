@@ -1,5 +1,6 @@
 """The verbs of the fault switches, against the switches' own routes on a real server."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -15,16 +16,25 @@ from pydantic import SecretStr
 import observability
 from observability import logs
 from observability.faults import FaultName, FaultSettings
+from observability.faults.model import OF_THE_PROCESS
 from observability.faults.store import MemoryStore
 from observability.faults.switches import switches as process
 from observability.settings import LogSettings
 from ops import faults
 from ops.console import OpsError
 from ops.faults import FAULTS, Switches
+from ops.shell import ROOT
 
 
 def test_the_catalogue_is_the_switches() -> None:
     assert tuple(FAULTS) == get_args(FaultName)
+
+
+def test_the_guide_describes_each_fault() -> None:
+    guide = (ROOT / "docs/guides/faults.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| .* \| (yes|no) \|$", guide, re.MULTILINE)
+    assert {name for name, _ in rows} == set(FAULTS)
+    assert {name for name, takes_share in rows if takes_share == "no"} == OF_THE_PROCESS
 
 
 @contextmanager
