@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -36,8 +37,8 @@ def doctor() -> int:
     step("Services")
     errors += _show(services(resolved, containers))
     if "app" in running:
-        step("Names inside the stack")
-        errors += _show(inner_names(running))
+        step("Names and clock inside the stack")
+        errors += _show([*inner_names(running), *inner_clock()])
     say(f"▸ {errors or 'Nothing'} stand{'s' if errors in {0, 1} else ''} in the way")
     return int(errors > 0)
 
@@ -109,3 +110,10 @@ def inner_names(running: list[str]) -> Iterator[Finding]:
                 "make down, make up: the engine makes its networks anew",
                 is_error=True,
             )
+
+
+def inner_clock() -> Iterator[Finding]:
+    """Compare a container's clock with this machine's: the engine's own word may come from this side of a machine."""
+    asked = run(compose.command("exec", "-T", "app", "python", "-ISc", "import time; print(time.time())"))
+    if asked.returncode == 0:
+        yield from preflight.clock(float(asked.stdout), time.time(), whose="the containers'")

@@ -95,11 +95,11 @@ def disk(path: Path, needed: int) -> Iterator[Finding]:
         )
 
 
-def clock(engine: float, here: float) -> Iterator[Finding]:
+def clock(there: float, here: float, whose: str = "the Docker engine's") -> Iterator[Finding]:
     """Compare the engine's clock with this machine's: a virtual machine's stops while a laptop sleeps."""
-    if abs(engine - here) > _CLOCK_SECONDS:
+    if abs(there - here) > _CLOCK_SECONDS:
         yield Finding(
-            f"the Docker engine's clock is {engine - here:+.0f} s off this machine's",
+            f"{whose} clock is {there - here:+.0f} s off this machine's",
             "restart Docker Desktop (Windows: wsl --shutdown), or set the clock: it wants NTP",
         )
 

@@ -111,9 +111,9 @@ def test_memory_too_small_stops_and_memory_in_use_warns() -> None:
 
 
 def test_a_clock_that_slept() -> None:
-    (found,) = preflight.clock(engine=1000.0, here=4600.0)
+    (found,) = preflight.clock(1000.0, 4600.0)
     assert "-3600 s off" in found.problem
-    assert list(preflight.clock(engine=1000.0, here=1003.0)) == []
+    assert list(preflight.clock(1000.0, 1003.0)) == []
 
 
 def test_max_map_count_only_warns(tmp_path: Path) -> None:
