@@ -12,7 +12,8 @@ from observability.faults.router import fault_router
 from observability.faults.switches import switches
 from observability.metrics import exposition
 from observability.metrics.http import QUIET_ROUTES
-from observability.settings import read_settings
+from observability.settings import LogSettings, read_settings
+from observability.traces.settings import TraceSettings
 
 service_info = Info("service", "The service that this process is, to join its other series with.")
 
@@ -32,6 +33,9 @@ def install(
     `metrics=False` leaves the route out, for an application that is mounted in one that has it. Call this once,
     before the first request.
     """
+    # Read for their errors alone: in the lifespan, where `start` reads them, uvicorn makes its own exit code of these.
+    read_settings(LogSettings)
+    read_settings(TraceSettings)
     faults = faults or read_settings(FaultSettings)
     if faults.faults_enabled:
         switches.enable()

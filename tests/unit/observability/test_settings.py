@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,8 @@ from pydantic import Field, SecretStr
 from observability.faults import FaultSettings
 from observability.settings import LogSettings, Settings, read_settings
 from observability.traces.settings import TraceSettings
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Example(Settings):
@@ -97,3 +102,21 @@ def test_two_wrong_values_are_two_lines_without_secrets(
     message = capsys.readouterr().err
     assert message.count("\n") == 3
     assert "too-short-secret" not in message
+
+
+@pytest.mark.parametrize("service", ["shop", "payments_gateway", "notifier"])
+@pytest.mark.parametrize(("name", "value"), [("OTEL_TRACES_SAMPLER", "sometimes"), ("LOG_LEVEL", "LOUD")])
+def test_a_service_with_a_wrong_value_does_not_start(tmp_path: Path, service: str, name: str, value: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "app"), "WEBHOOK_TOKEN": "t" * 32, name: value}
+    done = subprocess.run(
+        [sys.executable, "-m", service],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith(f"{name}: Input should be ")
+    assert done.stderr.count("\n") == 1
