@@ -42,7 +42,9 @@ class Handler(logging.Handler):
         meta.pop("color_message", None)  # uvicorn's second rendering of the message, with escape sequences
         if error is not None:
             meta["exc_info"] = error
-        pipeline.emit(_level(record.levelno), message, record.name, meta, int(record.created * 1e9))
+        # a float of seconds is good for microseconds; in nanoseconds it is a little off, enough for the millisecond before
+        created_ns = round(record.created * 1e6) * 1_000
+        pipeline.emit(_level(record.levelno), message, record.name, meta, created_ns)
 
 
 def install(threshold: int) -> None:

@@ -52,6 +52,14 @@ def test_a_line_has_the_documented_shape(lines: Any) -> None:
     assert ours["eventId"] != theirs["eventId"]
 
 
+def test_a_record_of_logging_keeps_its_millisecond(lines: Any) -> None:
+    for number in range(1000):
+        record = logging.getLogger("x").makeRecord("x", logging.INFO, "", 0, "at %d", (number,), None)
+        record.created = 1_795_478_399 + number / 1000
+        logging.getLogger("x").handle(record)
+    assert [line["timestamp"][-5:-1] for line in lines()] == [f".{number:03d}" for number in range(1000)]
+
+
 def test_errors_are_in_both_files(lines: Any, tmp_path: Path) -> None:
     get_logger("x").info("fine")
     get_logger("x").error("bad")
