@@ -42,7 +42,7 @@ class Handler(logging.Handler):
         meta.pop("color_message", None)  # uvicorn's second rendering of the message, with escape sequences
         if error is not None:
             meta["exc_info"] = error
-        # a float of seconds is good for microseconds; in nanoseconds it is a little off, enough for the millisecond before
+        # a float of seconds is right to the microsecond; its nanoseconds may fall into the millisecond before
         created_ns = round(record.created * 1e6) * 1_000
         pipeline.emit(_level(record.levelno), message, record.name, meta, created_ns)
 
