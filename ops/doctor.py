@@ -1,6 +1,7 @@
 """`make doctor`: everything that can be wrong with this machine and the stack on it, each with a remedy."""
 
 import json
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ops import compose, engine, fetch, preflight, secrets
+from ops import apt, compose, dotenv, engine, fetch, images, mirrors, preflight, secrets
 from ops.compose import Container
 from ops.console import item, say, step
 from ops.diagnose import telling_lines
@@ -53,17 +54,30 @@ def _show(found: "Iterator[Finding] | list[Finding]") -> int:
 
 
 def names() -> Iterator[Finding]:
-    """Resolve the engine's own registry: images come from there, unless they are built from packages."""
-    registry = urlsplit(
-        str(json.loads(run(["docker", "info", "--format", "{{json .IndexServerAddress}}"]).stdout))
-    ).hostname
+    """Resolve where images come from. A name that only a proxy knows is none of this machine's business."""
+    host, what = image_source()
+    if not host or any(os.environ.get(name) for name in mirrors.PROXIES):
+        return
     try:
-        socket.getaddrinfo(registry, 443)
+        socket.getaddrinfo(host, 443)
     except OSError as error:
         yield Finding(
-            f"this machine cannot resolve {registry} ({error.strerror})",
-            "nothing to do where images are built from packages; else look at /etc/resolv.conf",
+            f"this machine cannot resolve {host}, {what} ({error.strerror})",
+            "look at /etc/resolv.conf; what is here already runs without it",
         )
+
+
+def image_source() -> tuple[str, str]:
+    """Give the host that images come from, and what it is to them: the registry that was chosen, or the packages'."""
+    chosen = dotenv.setting("REGISTRY")
+    chosen = dotenv.read_ours().get("REGISTRY", "") if chosen is None else chosen
+    if chosen == images.PREFIX:
+        archive = apt.archive().uri if apt.is_debian_like() else ""  # elsewhere images were loaded from a file
+        return urlsplit(archive).hostname or "", "this machine's package archive"
+    if chosen:
+        return chosen.partition("/")[0].partition(":")[0], "the registry that REGISTRY names"
+    index = json.loads(run(["docker", "info", "--format", "{{json .IndexServerAddress}}"]).stdout)
+    return urlsplit(str(index)).hostname or "", "the engine's registry"
 
 
 def stale_volumes(volumes: dict[str, str], directory: Path = secrets.DIRECTORY) -> Iterator[Finding]:

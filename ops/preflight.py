@@ -35,6 +35,7 @@ class Machine:
     root: Path  # where images and volumes are
     clock: datetime
     is_local: bool
+    limits_memory: bool
 
 
 def machine() -> Machine:
@@ -45,7 +46,9 @@ def machine() -> Machine:
     info = json.loads(asked.stdout)
     root = Path(info["DockerRootDir"])
     clock = datetime.fromisoformat(info["SystemTime"])
-    return Machine(int(info["MemTotal"]), root, clock, is_local=root.exists())
+    return Machine(
+        int(info["MemTotal"]), root, clock, is_local=root.exists(), limits_memory=bool(info.get("MemoryLimit", True))
+    )
 
 
 def findings(resolved: dict[str, Any], *, disk_needed: int, running: Collection[str], to_start: bool) -> list[Finding]:
@@ -55,6 +58,7 @@ def findings(resolved: dict[str, Any], *, disk_needed: int, running: Collection[
         lambda: memory(
             resolved, here.memory, available_memory() if here.is_local else here.memory, started=bool(running)
         ),
+        lambda: limits(has=here.limits_memory),
         lambda: disk(here.root, disk_needed) if here.is_local else iter(()),
         lambda: ports.taken(resolved) if to_start else iter(()),
         lambda: clock(here.clock.timestamp(), time.time()),
@@ -82,6 +86,15 @@ def memory(resolved: dict[str, Any], total: int, available: int, *, started: boo
         )
     elif not started and available < limits * _LOW_MEMORY_SHARE:
         yield Finding(f"{_gib(available)} of memory free; the services need {_gib(limits * _LOW_MEMORY_SHARE)}", remedy)
+
+
+def limits(*, has: bool) -> Iterator[Finding]:
+    """Check that the engine can hold containers to their limits; a rootless one often may not."""
+    if not has:
+        yield Finding(
+            "this Docker engine cannot limit memory: what leaks takes the machine down, not its own container",
+            "rootless: cgroup v2 with delegation, https://docs.docker.com/engine/security/rootless/tips/",
+        )
 
 
 def disk(path: Path, needed: int) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ops import compose, doctor
+from ops import apt, compose, doctor, dotenv, mirrors
 from ops.compose import Container
 from ops.finding import Finding
 
@@ -52,14 +52,36 @@ def test_data_whose_password_is_gone_stands_in_the_way(secrets: Path) -> None:
 
 
 # ── names ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-@pytest.mark.parametrize(("registry", "problems"), [("https://localhost/v1/", 0), ("https://registry.invalid/v1/", 1)])
-def test_the_registrys_name(monkeypatch: pytest.MonkeyPatch, registry: str, problems: int) -> None:
-    monkeypatch.setattr(doctor, "run", lambda _: done(0, json.dumps(registry)))
-    found = list(doctor.names())
-    assert len(found) == problems
-    for finding in found:
-        assert finding.problem.startswith("this machine cannot resolve registry.invalid (")
-        assert not finding.is_error, "images can be built from packages"
+@pytest.fixture
+def engines_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing set, no proxy, an engine whose registry nobody knows, a package archive on this machine."""
+    for name in ("REGISTRY", *mirrors.PROXIES):
+        monkeypatch.delenv(name, raising=False)
+    for reader in (dotenv.setting, dotenv.read_ours):
+        monkeypatch.setattr(reader, "__defaults__", (tmp_path / ".env",))
+    monkeypatch.setattr(doctor, "run", lambda _: done(0, json.dumps("https://registry.invalid/v1/")))
+    monkeypatch.setattr(apt, "is_debian_like", lambda: True)
+    monkeypatch.setattr(apt, "archive", lambda: apt.Archive("http://localhost/debian/", ""))
+
+
+@pytest.mark.usefixtures("engines_registry")
+def test_a_registry_that_has_no_address() -> None:
+    (found,) = doctor.names()
+    assert found.problem.startswith("this machine cannot resolve registry.invalid, the engine's registry (")
+    assert not found.is_error, "what is here runs without it"
+
+
+@pytest.mark.usefixtures("engines_registry")
+@pytest.mark.parametrize(("registry", "problems"), [("packages/", 0), ("localhost:5000/", 0), ("mirror.invalid/a/", 1)])
+def test_the_registry_that_was_chosen(monkeypatch: pytest.MonkeyPatch, registry: str, problems: int) -> None:
+    monkeypatch.setenv("REGISTRY", registry)
+    assert len(list(doctor.names())) == problems
+
+
+@pytest.mark.usefixtures("engines_registry")
+def test_behind_a_proxy_names_are_the_proxys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    assert list(doctor.names()) == []
 
 
 def test_names_within_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,6 +110,13 @@ def test_memory_too_small_stops_and_memory_in_use_warns() -> None:
     assert list(preflight.memory(stack, 16 * preflight.GIB, 8 * preflight.GIB, started=False)) == []
 
 
+def test_an_engine_without_limits_only_warns() -> None:
+    (found,) = preflight.limits(has=False)
+    assert not found.is_error
+    assert "cannot limit memory" in found.problem
+    assert list(preflight.limits(has=True)) == []
+
+
 def test_a_clock_that_slept() -> None:
     (found,) = preflight.clock(1000.0, 4600.0)
     assert "-3600 s off" in found.problem
