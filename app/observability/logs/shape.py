@@ -20,6 +20,17 @@ _MAX_BAGGAGE = 200
 """Characters of one entry: it comes from outside, and each line of the request repeats it."""
 
 
+class _Process:
+    """Keeps the process's number: asking the kernel in each line would cost more than the line's id."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+
+
+_process = _Process()
+os.register_at_fork(after_in_child=_process.__init__)  # type: ignore[misc]  # a child has its own
+
+
 class Shape:
     """Builds lines for one process."""
 
@@ -49,7 +60,7 @@ class Shape:
             event["userId"] = request.user_id
         event["eventId"] = uuid7()
         event["logger"] = logger
-        event["pid"] = os.getpid()
+        event["pid"] = _process.pid
         event["hostname"] = self.hostname
         error = meta.pop("exc_info", None)
         if self._baggage_names and (carried := baggage.get_all()):

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import threading
+from collections import Counter
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -81,8 +82,8 @@ class Writer:
             return
         lines = [line for _, line in batch]
         written = self._append(self._combined, lines)
-        for level, _ in batch[:written]:
-            lines_written.labels(level).inc()
+        for level, count in Counter(level for level, _ in batch[:written]).items():
+            lines_written.labels(level).inc(count)
         if written < len(lines):
             _not_in_file.inc(len(lines) - written)
             _to_stderr(lines[written:])
