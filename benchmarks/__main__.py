@@ -1,10 +1,12 @@
-"""`python -m benchmarks [metrics|logs|traces] [--part NAME] [--rounds N]`: measure, then write RESULTS.md anew."""
+"""`python -m benchmarks [metrics|logs|traces] [--part NAME] [--rounds N] [--more]`: measure, write RESULTS.md anew."""
 
 import argparse
+import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from benchmarks import apps, client, in_process, log_lines, otlp_sink, over_http, postgres, report, runs
 
@@ -38,7 +40,7 @@ def exporting(receiver: otlp_sink.Receiver) -> dict[str, str]:
     return {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "OTEL_BSP_MAX_QUEUE_SIZE": "100000"}
 
 
-def metrics_in_process(count: int) -> None:
+def metrics_in_process(count: int, *, more: bool) -> None:
     """CPU of a request, each way of counting requests."""
     with surroundings() as (env, receiver):
 
@@ -53,10 +55,10 @@ def metrics_in_process(count: int) -> None:
                 for way in runs.shuffled(METRICS)
             }
 
-        runs.record("metrics-in-process", count, one_round)
+        runs.record("metrics-in-process", count, one_round, more=more)
 
 
-def metrics_over_http(count: int) -> None:
+def metrics_over_http(count: int, *, more: bool) -> None:
     """Throughput, each way of counting requests."""
     with surroundings() as (env, receiver):
         servers = {
@@ -64,10 +66,10 @@ def metrics_over_http(count: int) -> None:
             for way in METRICS
             if way != "ours_requests"
         }
-        runs.record("metrics-over-http", count, lambda: over_http.measure(servers, _ROUTES))
+        runs.record("metrics-over-http", count, lambda: over_http.measure(servers, _ROUTES), more=more)
 
 
-def metrics_scrapes(count: int) -> None:
+def metrics_scrapes(count: int, *, more: bool) -> None:
     """CPU of a scrape, by the number of series."""
     env = {apps.DATABASE: "postgresql+asyncpg://nobody@127.0.0.1:1/none", client.TRACED: "1", "LOG_CONSOLE": "off"}
     with tempfile.TemporaryDirectory() as logs:
@@ -79,10 +81,11 @@ def metrics_scrapes(count: int) -> None:
                 case: runs.fresh("scrapes", *case.split(), env=env | {"LOG_PATH": logs})
                 for case in runs.shuffled(cases)
             },
+            more=more,
         )
 
 
-def logs_lines(count: int) -> None:
+def logs_lines(count: int, *, more: bool) -> None:
     """CPU of a log line, each library."""
 
     def one_round() -> runs.Round:
@@ -92,12 +95,12 @@ def logs_lines(count: int) -> None:
                 result[library] = runs.fresh("log_lines", library, folder, env={})
         return result
 
-    runs.record("logs-lines", count, one_round)
+    runs.record("logs-lines", count, one_round, more=more)
 
 
-def traces_in_process(count: int) -> None:
+def traces_in_process(count: int, *, more: bool) -> None:
     """CPU of a request, each way of tracing it; every span has to arrive."""
-    requests = in_process.WARM_UP + in_process.REQUESTS
+    requests = in_process.WARM_UP[apps.TRIVIAL] + in_process.REQUESTS[apps.TRIVIAL]
     with surroundings() as (env, receiver):
 
         def one_round() -> runs.Round:
@@ -111,17 +114,24 @@ def traces_in_process(count: int) -> None:
                 result[name]["spans"] = spans // requests
             return result
 
-        runs.record("traces-in-process", count, one_round)
+        runs.record("traces-in-process", count, one_round, more=more)
 
 
-def traces_over_http(count: int) -> None:
+def traces_over_http(count: int, *, more: bool) -> None:
     """Throughput with metrics, logs and traces together."""
     with surroundings() as (env, receiver):
         servers = {name: (way, env | exporting(receiver) | more) for name, (way, more) in ALL_SIGNALS.items()}
-        runs.record("traces-over-http", count, lambda: over_http.measure(servers, _ROUTES))
+        runs.record("traces-over-http", count, lambda: over_http.measure(servers, _ROUTES), more=more)
 
 
-PARTS: dict[str, dict[str, tuple[Callable[[int], None], int]]] = {
+class Measure(Protocol):
+    """Measures one part."""
+
+    def __call__(self, count: int, *, more: bool) -> None:
+        """Run so many rounds; `more` keeps those of before."""
+
+
+PARTS: dict[str, dict[str, tuple[Measure, int]]] = {
     "metrics": {
         "in-process": (metrics_in_process, 12),
         "over-http": (metrics_over_http, 12),
@@ -138,12 +148,14 @@ def main() -> None:
     parser.add_argument("subject", nargs="?", choices=PARTS, help="all of them unless one is named")
     parser.add_argument("--part", help="one part of the subject alone")
     parser.add_argument("--rounds", type=int, help="rounds of fresh processes")
+    parser.add_argument("--more", action="store_true", help="keep the rounds measured before on the same versions")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the database's container ends, too
     for subject in [asked.subject] if asked.subject else PARTS:
         for name, (measure, usual) in PARTS[subject].items():
             if asked.part in {None, name}:
                 print(f"▸ {subject}: {name}", flush=True)
-                measure(asked.rounds or usual)
+                measure(asked.rounds or usual, more=asked.more)
     report.write(Path(__file__).parent)
 
 

@@ -12,8 +12,8 @@ import uvloop
 from benchmarks import apps
 from benchmarks.client import headers
 
-REQUESTS = 4_000
-WARM_UP = 1_000
+REQUESTS = {apps.TRIVIAL: 10_000, apps.QUERY: 1_500}
+WARM_UP = {apps.TRIVIAL: 2_000, apps.QUERY: 500}
 _OK = 200
 
 
@@ -59,15 +59,15 @@ async def measure(way: str, routes: list[str]) -> dict[str, float]:
     """Return the microseconds of CPU that one request costs, by route."""
     watched = apps.make(way)
     servers = {route: Server(watched.app, apps.PATHS[route]) for route in routes}
-    for server in servers.values():
-        await server.serve(WARM_UP)
+    for route, server in servers.items():
+        await server.serve(WARM_UP[route])
     result = {}
     for route, server in servers.items():
         before = time.process_time()
-        await server.serve(REQUESTS)
+        await server.serve(REQUESTS[route])
         if route == routes[-1]:
             await asyncio.to_thread(watched.flush)
-        result[route] = (time.process_time() - before) / REQUESTS * 1e6
+        result[route] = (time.process_time() - before) / REQUESTS[route] * 1e6
     return result
 
 

@@ -57,11 +57,15 @@ def _part(part: str, title: str, describe: Callable[[str, Rounds], list[str]]) -
         return [f"## {title}", "Not measured yet."]
     machine = kept["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    before, after, five = kept["load"]
+    pieces = "; ".join(
+        f"{piece['rounds']} on {piece['date']} in {piece['seconds']} s, load average {piece['load_before']} before, "
+        f"{piece['load_after']} after"
+        for piece in kept["pieces"]
+        if "rounds" in piece
+    )
     where = (
-        f"{kept['date']}; {len(kept['rounds'])} rounds of fresh processes in {kept['seconds']} s on "
-        f"{machine['cpu']}, {machine['memory']}, {machine['system']}; load average {before} before, {after} after "
-        f"(5 minutes: {five}). {versions}."
+        f"{len(kept['rounds'])} rounds of fresh processes: {pieces}. {machine['cpu']}, {machine['memory']}, "
+        f"{machine['system']}. {versions}."
     )
     return [f"## {title}", *describe(part, kept["rounds"]), f"<sub>{where}</sub>"]
 

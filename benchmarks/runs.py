@@ -58,23 +58,21 @@ def shuffled(names: Sequence[str]) -> list[str]:
     return random.sample(names, len(names))
 
 
-def record(part: str, count: int, measure: Callable[[], Round]) -> None:
-    """Measure so many rounds, and keep them with what the machine was and how busy."""
-    load_before = os.getloadavg()
+def record(part: str, count: int, measure: Callable[[], Round], *, more: bool) -> None:
+    """Measure so many rounds, and keep them with what the machine was and how busy; `more` adds to those kept."""
+    kept = read(part) if more else None
+    if kept is None or kept["machine"] != machine():
+        kept = {"machine": machine(), "pieces": [], "rounds": []}
+    piece = {"date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", "load_before": round(os.getloadavg()[0], 1)}
+    kept["pieces"].append(piece)
     began = time.monotonic()
-    rounds = []
-    for number in range(count):
-        rounds.append(measure())
-        print(f"  {part}: round {number + 1} of {count}, {time.monotonic() - began:.0f} s", flush=True)
     RESULTS.mkdir(exist_ok=True)
-    kept = {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "seconds": round(time.monotonic() - began),
-        "machine": machine(),
-        "load": [round(load, 1) for load in (load_before[0], *os.getloadavg()[:2])],
-        "rounds": rounds,
-    }
-    (RESULTS / f"{part}.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    for number in range(count):
+        kept["rounds"].append(measure())
+        seconds = round(time.monotonic() - began)
+        piece.update(rounds=number + 1, seconds=seconds, load_after=round(os.getloadavg()[0], 1))
+        (RESULTS / f"{part}.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        print(f"  {part}: round {number + 1} of {count}, {seconds} s", flush=True)
 
 
 def read(part: str) -> dict[str, Any] | None:
