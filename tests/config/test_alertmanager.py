@@ -96,8 +96,9 @@ class Alertmanager:
 
     def silenced(self, case: str, *alerts: dict[str, str]) -> set[str]:
         """Post these alerts; return the names of those that are inhibited."""
-        for alert in alerts:
-            self.amtool("alert", "add", *(f"{name}={value}" for name, value in {**alert, "case": case}.items()))
+        own = [[f"{name}={value}" for name, value in {**alert, "case": case}.items() if value] for alert in alerts]
+        for labels in own:
+            self.amtool("alert", "add", *labels)
         deadline = time.monotonic() + 5
         while True:
             shown = json.loads(self.amtool("alert", "query", "-o", "json", "-a", "-i", "-u", f"case={case}"))
@@ -106,6 +107,9 @@ class Alertmanager:
             if settled or time.monotonic() > deadline:
                 break
         assert settled, states
+        # they end here: what one case posted must not reach into the next
+        for labels in own:
+            self.amtool("alert", "add", "--end", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), *labels)
         return {name for name, status in states.items() if status["inhibitedBy"]}
 
 
@@ -163,8 +167,22 @@ HIGH = {"alertname": "HighErrorRate", "severity": "warning", **ERRORS}
 SLOW = {"alertname": "HighLatency", "severity": "warning", **SHOP, "symptom": "latency"}
 FAST_BURN = {"alertname": "SLOBudgetBurnFast", "severity": "critical", **ERRORS, "slo": "checkout-availability"}
 SLOW_BURN = {"alertname": "SLOBudgetBurnSlow", "severity": "warning", **ERRORS, "slo": "checkout-availability"}
+SLOW_LATENCY = {**FAST_BURN, "symptom": "latency", "slo": "checkout-latency"}
 DOWN = {"alertname": "ShopDown", "severity": "critical", **SHOP, "symptom": "availability"}
 ORDERS = {"alertname": "OrdersStopped", "severity": "critical", **SHOP, "symptom": "orders"}
+PAYMENTS = {"alertname": "PaymentsFailing", "severity": "critical", **ERRORS}
+POSTGRES = {"alertname": "PostgresDown", "severity": "critical", "service": "postgres", "symptom": "availability"}
+POOL = {"alertname": "HighDatabaseConnectionUsage", "severity": "warning", **SHOP, "symptom": "saturation"}
+UNHEALTHY = {
+    "alertname": "ElasticsearchUnhealthy",
+    "severity": "critical",
+    "service": "elasticsearch",
+    "symptom": "indexing",
+}
+JAEGER_DROPS = {"alertname": "JaegerSpansDropped", "severity": "warning", "service": "jaeger", "symptom": "tracing"}
+SHOP_DROPS = {"alertname": "TraceSpansDropped", "severity": "warning", **SHOP, "symptom": "tracing"}
+TARGET = {"alertname": "TargetDown", "severity": "warning", "service": "jaeger", "symptom": "availability"}
+GONE = {"alertname": "TargetVanished", "severity": "warning", "service": "jaeger", "symptom": "availability"}
 number = count()
 
 
@@ -181,6 +199,26 @@ number = count()
         pytest.param([FAST_BURN, HIGH], set(), id="a-burn-silences-no-fault"),
         pytest.param([FAST_BURN, SLOW_BURN], {"SLOBudgetBurnSlow"}, id="of-one-objective-the-fastest"),
         pytest.param([FAST_BURN, {**SLOW_BURN, "slo": "browse-availability"}], set(), id="another-objective-is-heard"),
+        pytest.param([SLOW, SLOW_LATENCY], set(), id="a-warning-silences-no-page"),
+        pytest.param(
+            [PAYMENTS, LOW, HIGH], {"LowSuccessRate", "HighErrorRate"}, id="payments-explain-the-shops-success"
+        ),
+        pytest.param([PAYMENTS, SLOW, ORDERS], set(), id="payments-explain-neither-slowness-nor-missing-orders"),
+        pytest.param([LOW, ORDERS], {"OrdersStopped"}, id="failing-requests-explain-missing-orders"),
+        pytest.param([ORDERS, HIGH], set(), id="missing-orders-explain-no-errors"),
+        pytest.param(
+            [POSTGRES, LOW, HIGH, SLOW, POOL, ORDERS, PAYMENTS],
+            {one["alertname"] for one in (LOW, HIGH, SLOW, POOL, ORDERS, PAYMENTS)},
+            id="without-its-database-all-of-the-shop",
+        ),
+        pytest.param([POSTGRES, DOWN], set(), id="not-that-the-shop-is-gone"),
+        pytest.param([POSTGRES, SHOP_DROPS], set(), id="nor-that-it-drops-spans"),
+        pytest.param(
+            [UNHEALTHY, JAEGER_DROPS, SHOP_DROPS, LOW], {"JaegerSpansDropped", "TraceSpansDropped"}, id="no-store"
+        ),
+        pytest.param([TARGET, SHOP_DROPS, GONE], {"TraceSpansDropped", "TargetVanished"}, id="jaeger-is-gone"),
+        pytest.param([{**TARGET, "service": "redis-exporter"}, SHOP_DROPS, GONE], set(), id="another-target-is-gone"),
+        pytest.param([SHOP_DROPS], set(), id="dropped-spans-alone-are-heard"),
         pytest.param(
             [{"alertname": "A", "severity": "critical"}, {"alertname": "B", "severity": "warning"}],
             set(),
@@ -200,17 +238,7 @@ number = count()
     ],
 )
 def test_inhibition(alertmanager: Alertmanager, alerts: list[dict[str, str]], silenced: set[str]) -> None:
-    case = str(next(number))
-    # each case has services and objectives of its own: what an earlier one posted must not reach into it
-    own = [
-        {
-            name: f"{value}-{case}" if value and name in {"service", "slo"} else value
-            for name, value in alert.items()
-            if value
-        }
-        for alert in alerts
-    ]
-    assert alertmanager.silenced(case, *own) == silenced
+    assert alertmanager.silenced(str(next(number)), *alerts) == silenced
 
 
 def notification(status: str, *alerts: dict[str, Any]) -> dict[str, Any]:
