@@ -116,7 +116,7 @@ def test_what_is_lost_is_counted_and_traces_flow_again(pair: Pair) -> None:
 
 @pytest.mark.long
 def test_a_minute_without_jaeger_again_and_again(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
-    rate, absent, pause = 60, 60, 12
+    rate, absent, present, pause = 60, 60, 30, 12
     pair.load(rate=rate, seconds=10)  # warm
     requested = 10 * rate
     with_it: list[float] = []
@@ -124,7 +124,7 @@ def test_a_minute_without_jaeger_again_and_again(pair: Pair, capsys: pytest.Capt
     for round_ in range(7):
         gone = round_ % 2 == 1
         stopped = pair.away(absent) if gone else None
-        run = pair.load(rate=rate, seconds=absent)
+        run = pair.load(rate=rate, seconds=absent if gone else present)
         requested += len(run.trace_ids)
         assert set(run.statuses) == {"200"}, run.statuses
         (without if gone else with_it).append(run.p95)

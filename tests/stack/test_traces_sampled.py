@@ -1,13 +1,16 @@
 """Jaeger with TRACES_KEPT_PERCENT=1: all traces with an error and all slow ones are kept, one in 100 of the rest."""
 
 import math
+import secrets
+import struct
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+import requests
 from beside import Container, beside
-from clients import Stack, eventually
+from clients import Jaeger, Stack, eventually
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -15,6 +18,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_context
 
 SERVICE = "sampled-service"
+DOORS = (4317, 4318, 14268)  # OTLP over gRPC and over HTTP, and Thrift for clients from before OpenTelemetry
 ORDINARY, SPECIAL = 10_000, 100
 WAIT = 10  # seconds until Jaeger decides; the setting's 30 would only make the test longer
 LATE = 6  # seconds by which the end of some traces comes after the rest: within the wait, beyond a batch's time
@@ -35,7 +39,7 @@ def jaeger(stack: Stack) -> Iterator[Container]:
     ]
     settings = {"TRACES_KEPT_PERCENT": "1", "TRACES_DECISION_WAIT": f"{WAIT}s"}
     with beside(
-        stack, "jaeger", *in_memory, ports=[16686, 4317], settings=settings, ready="/api/services"
+        stack, "jaeger", *in_memory, ports=[16686, *DOORS], settings=settings, ready="/api/services"
     ) as container:
         yield container
 
@@ -120,3 +124,43 @@ def test_the_span_metrics_count_all_of_them(jaeger: Container) -> None:
         return True
 
     eventually(counted, within=40, what="every request in the span metrics")
+
+
+def over_http(address: str, trace_id: str) -> requests.Response:
+    """One slow span as OTLP in JSON."""
+    now = time.time_ns()
+    span = {"traceId": trace_id, "spanId": "00f067aa0ba902b7", "name": "over HTTP", "kind": 2}
+    span |= {"startTimeUnixNano": str(now - 2 * SECOND), "endTimeUnixNano": str(now)}
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": SERVICE}}]}
+    body = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [span]}]}]}
+    return requests.post(f"http://{address}/v1/traces", json=body, timeout=10)
+
+
+def over_thrift(address: str, trace_id: str) -> requests.Response:
+    """One slow span as Jaeger's own Batch, in Thrift's binary protocol: type, field id, value; 0 ends a struct."""
+
+    def text(field: int, value: str) -> bytes:
+        return struct.pack(">bhi", 11, field, len(value)) + value.encode()
+
+    def long(field: int, value: int) -> bytes:
+        return struct.pack(">bhq", 10, field, value)
+
+    high, low = (int.from_bytes(bytes.fromhex(half), "big", signed=True) for half in (trace_id[:16], trace_id[16:]))
+    process = text(1, SERVICE) + b"\0"
+    ids = long(1, low) + long(2, high) + long(3, 7) + long(4, 0)
+    began = time.time_ns() // 1000 - 2_000_000
+    flags = struct.pack(">bhi", 8, 7, 1)
+    span = ids + text(5, "over Thrift") + flags + long(8, began) + long(9, 2_000_000) + b"\0"
+    batch = struct.pack(">bh", 12, 1) + process + struct.pack(">bhbi", 15, 2, 12, 1) + span + b"\0"
+    headers = {"Content-Type": "application/vnd.apache.thrift.binary"}
+    return requests.post(f"http://{address}/api/traces", data=batch, headers=headers, timeout=10)
+
+
+@pytest.mark.parametrize(("door", "send"), [(4318, over_http), (14268, over_thrift)], ids=["OTLP over HTTP", "Thrift"])
+def test_the_other_doors_are_open(jaeger: Container, door: int, send: Callable[[str, str], requests.Response]) -> None:
+    trace_id = secrets.token_hex(16)
+    answer = send(jaeger.ports[door], trace_id)
+    assert answer.ok, answer.text
+    stored = Jaeger(jaeger.http(16686).url)
+    trace = eventually(lambda: stored.trace(trace_id), within=WAIT + 10, what="the trace")
+    assert [span["duration"] for span in trace["spans"]] == [2_000_000]
