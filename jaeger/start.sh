@@ -5,7 +5,7 @@
 #   KIBANA_URL, GRAFANA_URL  where a trace's links to its logs lead (ui.json)
 set -eu
 
-here=$(dirname "$0")
+here=${0%/*}
 : "${TRACES_KEPT_PERCENT:=100}"
 wrong() {
     echo "jaeger: TRACES_KEPT_PERCENT: must be a number from 0 to 100, but it is '$TRACES_KEPT_PERCENT'" >&2
@@ -18,7 +18,17 @@ case $TRACES_KEPT_PERCENT in
 *) wrong ;;
 esac
 
-sed -e "s|http://localhost:5601|${KIBANA_URL:-http://localhost:5601}|" \
-    -e "s|http://localhost:3001|${GRAFANA_URL:-http://localhost:3001}|" "$here/ui.json" >/tmp/ui.json
+# replace TEXT OLD NEW: the first OLD in TEXT becomes NEW
+replace() {
+    case $1 in
+    *"$2"*) printf '%s%s%s' "${1%%"$2"*}" "$3" "${1#*"$2"}" ;;
+    *) printf '%s' "$1" ;;
+    esac
+}
+ui=$(cat "$here/ui.json")
+ui=$(replace "$ui" http://localhost:5601 "${KIBANA_URL:-http://localhost:5601}")
+ui=$(replace "$ui" http://localhost:3001 "${GRAFANA_URL:-http://localhost:3001}")
+printf '%s\n' "$ui" >/tmp/ui.json
+
 exec /cmd/jaeger/jaeger-linux --config="$here/config.yaml" \
     --config="yaml:extensions::jaeger_query::ui::config_file: /tmp/ui.json" "$@"
