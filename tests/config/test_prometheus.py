@@ -6,7 +6,20 @@ from typing import Any
 
 import pytest
 import yaml
-from alerts import ALERTS, PROMETHEUS, ROOT, RULE_FILES, RUNBOOKS, TEST_FILES, load, rules, runbook_queries
+from alerts import (
+    ALERTS,
+    PROMETHEUS,
+    ROOT,
+    RULE_FILES,
+    RUNBOOKS,
+    TEST_FILES,
+    load,
+    overview,
+    reasons,
+    rules,
+    runbook_queries,
+    thresholds,
+)
 from tools import Tool
 
 from ops import scale_rules
@@ -136,6 +149,16 @@ def test_alert(name: str, alert: dict[str, Any]) -> None:
     assert re.search(r"[\u4e00-\u9fff]", alert["annotations"]["summary"])
     assert re.search(r"[\u4e00-\u9fff]", alert["annotations"]["description"])
     assert ("for" not in alert) == (name in AT_ONCE)
+
+
+@pytest.mark.parametrize(("name", "alert"), ALERTS.items(), ids=ALERTS.keys())
+def test_a_threshold_has_its_reason_above_it(name: str, alert: dict[str, Any]) -> None:
+    tuned = set(thresholds(alert)) - {"== 0", "== 1", "> 0", "< 0"}  # those are no matter of taste
+    assert len(reasons()[name]) > 20 or not tuned, tuned
+
+
+def test_the_table_of_alerts_is_what_the_rules_say() -> None:
+    assert (ROOT / "docs/alerts.md").read_text(encoding="utf-8") == overview(), "python tests/alerts.py writes it anew"
 
 
 @pytest.mark.parametrize(("name", "alert"), ALERTS.items(), ids=ALERTS.keys())
