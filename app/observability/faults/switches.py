@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import mmap
 import os
 import random
 from typing import get_args
@@ -33,7 +34,7 @@ class Switches:
         self.running: dict[FaultName, Fault] = {}
         self._store: FaultStore = MemoryStore()
         self._poll: asyncio.Task[None] | None = None
-        self._taken: list[bytearray] = []
+        self._taken: list[mmap.mmap] = []
         self._store_is_away = False
 
     def enable(self) -> None:
@@ -86,7 +87,7 @@ class Switches:
                 self._store_is_away = True
                 self._set([fault for fault in self.running.values() if not fault.over])
             if "memory_growth" in self.running and len(self._taken) < _GROWTH_MOST:
-                self._taken.append(bytearray(b"x") * _GROWTH_BYTES)  # written to, or it would take no memory
+                self._taken.append(_memory())
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _follow(self) -> None:
@@ -106,11 +107,20 @@ class Switches:
         elif Writer.failure is None:
             asyncio.get_running_loop().call_later(_LAST_WORDS_SECONDS, self._fill_log_volume)
         if "memory_growth" not in self.running:
-            self._taken.clear()
+            while self._taken:
+                self._taken.pop().close()
 
     def _fill_log_volume(self) -> None:
         if "log_volume_full" in self.running:
             Writer.failure = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _memory() -> mmap.mmap:
+    """Take memory from the kernel itself: what comes from the allocator it may keep after it is freed."""
+    taken = mmap.mmap(-1, _GROWTH_BYTES)
+    for page in range(0, _GROWTH_BYTES, mmap.PAGESIZE):
+        taken[page] = 1  # a page that is not written to takes no memory
+    return taken
 
 
 switches = Switches()

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from fastapi import FastAPI
 from prometheus_client import REGISTRY
@@ -145,6 +146,16 @@ async def test_a_full_log_volume_ends_with_the_fault(client: httpx.AsyncClient, 
     assert Writer.failure is None
     told = [line["message"] for line in lines() if line["meta"].get("event", "").startswith("fault.")]
     assert told == ["Fault started", "Fault ended"]
+
+
+async def test_memory_growth_takes_memory_and_gives_all_of_it_back(client: httpx.AsyncClient) -> None:
+    process = psutil.Process()
+    before = process.memory_info().rss
+    await client.put(f"{URL}/memory_growth", headers=TOKEN, json={})
+    await asyncio.sleep(2.5)
+    assert process.memory_info().rss - before > 15 * 2**20
+    await client.delete(f"{URL}/memory_growth", headers=TOKEN)
+    assert process.memory_info().rss - before < 4 * 2**20
 
 
 async def test_replicas_follow_one_store() -> None:
