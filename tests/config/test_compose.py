@@ -188,6 +188,17 @@ def test_a_changed_password_makes_its_readers_anew(name: str) -> None:
     assert "ecommerce.secrets" in services()[name]["labels"], f"{name} has labels of its own: repeat the common one"
 
 
+@pytest.mark.parametrize("name", ["kibana", "logstash"])
+def test_variables_that_a_products_own_files_name_are_set(name: str) -> None:
+    files = [path for path in (ROOT / name).rglob("*") if path.suffix in {".yml", ".conf"}]
+    named = {found for path in files for found in re.findall(r"\$\{(\w+)", path.read_text(encoding="utf-8"))}
+    service = services()[name]
+    set_by_shell = set(re.findall(r"^\s*(\w+)=\$\$\(", service["entrypoint"][2], re.MULTILINE))
+    assert named
+    assert named == set_by_shell, "in the entrypoint, from a file: none in the environment that `docker inspect` shows"
+    assert "PASSWORD" not in " ".join(service["environment"])
+
+
 def test_before_make_up_it_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "docker-compose.yml").write_text(TEXT, encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if name != "REGISTRY"}
