@@ -166,6 +166,18 @@ def test_under_2_percent_are_4xx_and_none_5xx(hour: Hour) -> None:
     assert hour.growth('http_requests_total{job=~"ecommerce-app|payments-gateway", status_code=~"5.."}') == 0
 
 
+def test_the_customers_said_each_minute_what_they_saw(stack: Stack, hour: Hour) -> None:
+    span = {"gte": int(hour.begin * 1000), "lte": int(hour.end * 1000), "format": "epoch_millis"}
+    query = {"bool": {"filter": [{"term": {"service": "shoppers"}}, {"range": {"@timestamp": span}}]}}
+    found = stack.elasticsearch.search("ecommerce-logs-*", {"size": 1000, "query": query})["hits"]["hits"]
+    minutes = [hit["_source"]["meta"] for hit in found if hit["_source"]["message"] == "Shoppers' minute"]
+    assert abs(len(minutes) - SECONDS / 60) <= 1
+    assert sum(minute["requests"] for minute in minutes) == pytest.approx(
+        hour.growth("shoppers_requests_total"), rel=0.5
+    )
+    assert {minute["serverErrors"] + minute["noAnswer"] for minute in minutes} == {0}
+
+
 def test_nothing_restarted(hour: Hour) -> None:
     """Which also makes the differences of counters above exact."""
     restarted = hour.all("changes(process_start_time_secondsWINDOW) > 0")
