@@ -53,6 +53,10 @@ class Switches:
         for name in names or FAULTS:
             self._ask(f"/{name}", method="DELETE")
 
+    def routes(self) -> list[str]:
+        """Name the routes that a fault can be on."""
+        return list(ask(f"{self.shop}/openapi.json")["paths"])
+
     @contextmanager
     def fault(
         self, name: str, *, seconds: float = 60, share: float = 1, route: str | None = None, delay: float | None = None
@@ -93,7 +97,10 @@ def fault() -> None:
     delay = _number("DELAY")
     route = os.environ.get("ROUTE") or None
     with _explained():
-        _here().start(name, seconds=seconds, share=share, route=route, delay=delay)
+        here = _here()
+        if route and route not in (known := here.routes()):
+            raise OpsError(f"the shop has no route ROUTE={route}", "take one of these, as it stands", "\n".join(known))
+        here.start(name, seconds=seconds, share=share, route=route, delay=delay)
     item(f"{name} runs for {seconds:g} s, then ends by itself; earlier: make fault-clear FAULT={name}")
 
 

@@ -55,6 +55,7 @@ def shop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Switches]:
     app = FastAPI()
     settings = FaultSettings(faults_enabled=True, faults_token=SecretStr("let-me-in"))
     observability.install(app, service="test-service", faults=settings)
+    app.add_api_route("/items/{item}", lambda item: item)
     monkeypatch.setattr(process, "_store", MemoryStore())
     for name in ("FAULT", "FOR", "SHARE", "ROUTE", "DELAY"):
         monkeypatch.delenv(name, raising=False)
@@ -124,6 +125,8 @@ def test_a_fault_lasts_as_long_as_its_block_whatever_happens_in_it(shop: Switche
         ({"FAULT": "errors", "FOR": "long"}, "FOR=long is not a number"),
         ({"FAULT": "errors", "FOR": "7200"}, "less than or equal to 3600"),
         ({"FAULT": "errors", "SHARE": "0"}, "greater than 0"),
+        ({"FAULT": "errors", "ROUTE": "/items/7"}, "no route ROUTE=/items/7\n    /items/{item}\n"),
+        ({"FAULT": "memory_growth", "SHARE": "0.5"}, "hits the whole process"),
         ({"FAULT": "errors", "SHARE": "nan"}, "SHARE=nan is not a number"),
     ],
 )
