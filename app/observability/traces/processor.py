@@ -4,10 +4,12 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from observability.metrics.traces import spans_dropped, spans_exported
+from observability.traces import encoding
 
 _LAST_BATCH_SECONDS = 0.5
 _queue_full = spans_dropped.labels("queue_full")
@@ -67,6 +69,8 @@ class CountingProcessor(BatchSpanProcessor):
     flush_seconds = 5.0
 
     def __init__(self, span_exporter: SpanExporter) -> None:
+        if isinstance(span_exporter, OTLPSpanExporter):
+            span_exporter._translate_data = encoding.encode  # type: ignore[method-assign,assignment]  # noqa: SLF001 - it has no setting for it; spans would be missing in the tests if an upgrade changed it
         super().__init__(CountingExporter(span_exporter))
         inner = self._batch_processor
         inner._queue = _CountingQueue(maxlen=inner._max_queue_size)  # noqa: SLF001 - see the class

@@ -1,0 +1,159 @@
+"""Spans as OTLP's protobuf, written here where a span is plain: the exporter's own way takes half of a span's price.
+
+A span with events, links, a trace state or an attribute that is neither text nor number goes that way nevertheless.
+What is written here is read by protobuf before it is sent; a test holds it equal to what the exporter would have sent.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from struct import Struct
+from typing import Any, NamedTuple
+
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.trace import ReadableSpan
+
+_fixed64 = Struct("<Q").pack
+_double = Struct("<d").pack
+_SCALARS = frozenset({str, int, float, bool})
+_INT64 = range(-(2**63), 2**63)
+_FLAGS_LOCAL = b"\x85\x01\x00\x01\x00\x00"  # flags: it is known whether the parent is remote, and it is not
+_FLAGS_REMOTE = b"\x85\x01\x00\x03\x00\x00"
+
+
+class _Origin(NamedTuple):
+    """Where spans come from. The objects are kept so that no other gets their ids."""
+
+    resource: Any
+    scope: Any
+    resource_bytes: bytes
+    resource_schema: bytes
+    scope_bytes: bytes
+    scope_schema: bytes
+
+
+_origins: dict[tuple[int, int], _Origin] = {}
+
+
+def encode(spans: Sequence[ReadableSpan]) -> ExportTraceServiceRequest:
+    """Return the request that exports the spans."""
+    plain: dict[tuple[int, int], list[bytes]] = {}
+    others: list[ReadableSpan] = []
+    for span in spans:
+        written = _span(span)
+        if written is None:
+            others.append(span)
+            continue
+        key = (id(span.resource), id(span.instrumentation_scope))
+        if key not in _origins:
+            _origins[key] = _origin(span)
+        plain.setdefault(key, []).append(_field(b"\x12", written))
+    request: ExportTraceServiceRequest = ExportTraceServiceRequest.FromString(
+        b"".join(_from_one_origin(_origins[key], written) for key, written in plain.items())
+    )
+    if others:
+        request.MergeFrom(encode_spans(others))  # repeated fields are put one after the other
+    return request
+
+
+def _from_one_origin(origin: _Origin, spans: Iterable[bytes]) -> bytes:
+    scope = _field(b"\x0a", origin.scope_bytes) + b"".join(spans) + origin.scope_schema
+    return _field(b"\x0a", _field(b"\x0a", origin.resource_bytes) + _field(b"\x12", scope) + origin.resource_schema)
+
+
+def _origin(span: ReadableSpan) -> _Origin:
+    """Let the exporter's encoding say what resource and scope look like."""
+    resource = encode_spans([span]).resource_spans[0]
+    scope = resource.scope_spans[0]
+    return _Origin(
+        span.resource,
+        span.instrumentation_scope,
+        resource.resource.SerializeToString(),
+        _text(b"\x1a", resource.schema_url),
+        scope.scope.SerializeToString(),
+        _text(b"\x1a", scope.schema_url),
+    )
+
+
+def _span(span: ReadableSpan) -> bytes | None:
+    """Return the span's message; None for one that is not plain."""
+    context, parent, status = span.get_span_context(), span.parent, span.status
+    attributes = span.attributes.copy() if span.attributes else {}  # type: ignore[attr-defined]  # a proxy of a mapping that has it
+    if (
+        context is None
+        or context.trace_state
+        or span.events
+        or span.links
+        or span.dropped_attributes
+        or span.dropped_events
+        or span.dropped_links
+        or not span.start_time
+        or not span.end_time
+        or not all(type(value) in _SCALARS for value in attributes.values())
+    ):
+        return None
+    try:
+        return b"".join(
+            (
+                b"\x0a\x10",
+                context.trace_id.to_bytes(16, "big"),
+                b"\x12\x08",
+                context.span_id.to_bytes(8, "big"),
+                b"\x22\x08" + parent.span_id.to_bytes(8, "big") if parent else b"",
+                _text(b"\x2a", span.name),
+                b"\x30",
+                _length(span.kind.value + 1),
+                b"\x39",
+                _fixed64(span.start_time),
+                b"\x41",
+                _fixed64(span.end_time),
+                *[_attribute(key, value) for key, value in attributes.items()],
+                _field(b"\x7a", _text(b"\x12", status.description or "") + _number(b"\x18", status.status_code.value)),
+                _FLAGS_REMOTE if parent and parent.is_remote else _FLAGS_LOCAL,
+            )
+        )
+    except (ValueError, OverflowError):  # broken UTF-8, a number that is too large: the exporter's own way knows them
+        return None
+
+
+@lru_cache(maxsize=4_096, typed=True)  # methods, routes, addresses, statements repeat
+def _attribute(key: str, value: str | float) -> bytes:
+    if isinstance(value, str):
+        encoded = b"\x0a" + _length(len(data := value.encode())) + data
+    elif isinstance(value, bool):
+        encoded = b"\x10\x01" if value else b"\x10\x00"
+    elif isinstance(value, float):
+        encoded = b"\x21" + _double(value)
+    elif value in _INT64:
+        encoded = b"\x18" + _length(value & (2**64 - 1))
+    else:
+        raise OverflowError(key)
+    return _field(b"\x4a", _text(b"\x0a", key) + _field(b"\x12", encoded))
+
+
+def _field(tag: bytes, data: bytes) -> bytes:
+    return tag + _length(len(data)) + data
+
+
+def _text(tag: bytes, text: str) -> bytes:
+    return _field(tag, text.encode()) if text else b""
+
+
+def _number(tag: bytes, number: int) -> bytes:
+    return tag + _length(number) if number else b""
+
+
+def _varint(number: int) -> bytes:
+    written = bytearray()
+    while number > 0x7F:  # noqa: PLR2004 - seven bits a byte
+        written.append(number & 0x7F | 0x80)
+        number >>= 7
+    written.append(number)
+    return bytes(written)
+
+
+_short = tuple(map(_varint, range(1024)))
+
+
+def _length(number: int) -> bytes:
+    return _short[number] if number < 1024 else _varint(number)  # noqa: PLR2004 - what the table has
