@@ -29,13 +29,13 @@ EXTRA_CAPABILITIES = {
 ROOT_USERS = {"init", "postgres"}  # the second drops to its own user by itself
 
 
-def config(*profiles: str) -> dict[str, Any]:
+def config(*profiles: str, registry: str = "") -> dict[str, Any]:
     """The file as compose resolves it with these profiles on."""
     flags = [flag for profile in profiles for flag in ("--profile", profile)]
     done = subprocess.run(
         ["docker", "compose", "-f", "docker-compose.yml", *flags, "config", "--format", "json"],
         cwd=ROOT,
-        env={**os.environ, "REGISTRY": "", "COMPOSE_PROFILES": ""},
+        env={**os.environ, "REGISTRY": registry, "COMPOSE_PROFILES": ""},
         capture_output=True,
         text=True,
         timeout=60,
@@ -89,6 +89,19 @@ def test_image_is_pinned(name: str) -> None:
     raw = re.search(rf"^  {name}:\n(?:    .*\n)*?    image: (\S+)", TEXT, re.MULTILINE)
     if raw and not raw[1].startswith("ecommerce-observability/"):
         assert raw[1].startswith("${REGISTRY-}"), f"{name}: a mirror must be able to serve it"
+
+
+def test_a_mirror_serves_every_image_and_every_base() -> None:
+    mirror = "mirror.example.com/hub/"
+    for name, service in config(*PROFILES, registry=mirror)["services"].items():
+        if "build" in service:
+            assert service["build"]["args"]["REGISTRY"] == mirror
+            dockerfile = (Path(service["build"]["context"]) / "Dockerfile").read_text(encoding="utf-8")
+            bases = re.findall(r"^FROM (?:--\S+ )?(\S+)", dockerfile, re.MULTILINE)
+            stages = re.findall(r"^FROM .+ AS (\S+)$", dockerfile, re.MULTILINE)
+            assert all(base.startswith("${REGISTRY") or base in stages for base in bases), name
+        elif service.get("pull_policy") != "never":
+            assert service["image"].startswith(mirror), name
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ONE_SHOTS])
