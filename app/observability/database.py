@@ -28,9 +28,11 @@ from observability.metrics.database import (
 )
 from observability.settings import Settings, read_settings
 from observability.traces import errors
+from observability.traces.attributes import put
 from observability.traces.state import state
 
 _MAX_MODELS = 200
+_MAX_TEXT = 2_000
 _KEYWORD = re.compile(r"[\s(]*([a-zA-Z]+)")
 _SYSTEMS = {"postgresql": "postgresql", "sqlite": "sqlite", "mysql": "mysql", "mariadb": "mariadb"}
 
@@ -121,9 +123,12 @@ class _Hooks:
             name, attributes = self._described(found.model, found.operation, batch=size > 1)
             span = state.tracer.start_span(name, kind=SpanKind.CLIENT)
             if span.is_recording():
+                put(span, attributes)
                 if size > 1:
                     span.set_attribute("db.operation.batch.size", size)
-                span.set_attributes(attributes | _text(context, statement))
+                if context.compiled is not None and not isinstance(context.compiled.statement, TextClause):
+                    # Values are placeholders there; hand-written SQL may hold values, and stays out.
+                    put(span, {"db.query.text": statement[:_MAX_TEXT]})
         return _Execution(found, span, self._slow)
 
     def _describe(self, model: str, operation: str, *, batch: bool) -> tuple[str, dict[str, str | int]]:
@@ -198,13 +203,6 @@ def _series(model: str, operation: str) -> _Statement:
     return _Statement(
         model, operation, query_duration.labels(*labels), slow_queries.labels(*labels), query_errors.labels(*labels)
     )
-
-
-def _text(context: ExecutionContext, statement: str) -> dict[str, str | int]:
-    """Return the statement where its values are placeholders; hand-written SQL may hold values, and stays out."""
-    if context.compiled is None or isinstance(context.compiled.statement, TextClause):
-        return {}
-    return {"db.query.text": statement[:2_000]}
 
 
 def _table(statement: Any) -> str:

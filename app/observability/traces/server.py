@@ -11,6 +11,7 @@ from starlette.types import Scope
 from observability.logs import redaction
 from observability.metrics.http import METHODS, UNMATCHED
 from observability.traces import errors
+from observability.traces.attributes import put
 from observability.traces.state import state
 
 _SERVER_ERROR = 500
@@ -42,7 +43,7 @@ class ServerSpan:
                 name = f"{name} {route}"
             if user_id is not None:
                 attributes["user.id"] = user_id
-            span.set_attributes(attributes)  # all at once: each call takes the span's lock
+            put(span, attributes)
             span.update_name(name)
             if error is not None and status >= _SERVER_ERROR:
                 errors.record(span, error)
