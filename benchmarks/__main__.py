@@ -23,6 +23,14 @@ TRACES = {
 ALL_SIGNALS = {
     "bare": ("bare", {}),
     "ours_all_signals": ("ours", {"OTEL_TRACES_SAMPLER": "always_on", "LOG_LEVEL": "INFO"}),
+    "ours_all_signals_tenth": (
+        "ours",
+        {
+            "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+            "OTEL_TRACES_SAMPLER_ARG": "0.1",
+            "LOG_LEVEL": "INFO",
+        },
+    ),
     "contrib_traces": ("contrib_traces", {}),
 }
 _ROUTES = (apps.TRIVIAL, apps.QUERY)

@@ -16,6 +16,7 @@ NAMES = {
     "ours_unsampled": "**ours**, unsampled",
     "ours_sampled": "**ours**, every request sampled",
     "ours_all_signals": "**ours**: metrics, log lines, every request sampled",
+    "ours_all_signals_tenth": "**ours**: metrics, log lines, a tenth of the requests sampled",
     "instrumentator": "prometheus-fastapi-instrumentator",
     "starlette_exporter": "starlette_exporter",
     "contrib_metrics": "OpenTelemetry contrib, metrics",
@@ -31,6 +32,7 @@ _LABELS = {
     "ours": "ours",
     "ours_requests": "ours, requests alone",
     "ours_all_signals": "ours, all three signals",
+    "ours_all_signals_tenth": "ours, all three, 10 % sampled",
 }
 
 Rounds = list[dict[str, Any]]
