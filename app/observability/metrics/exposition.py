@@ -20,9 +20,9 @@ def add_route(app: FastAPI) -> None:
     async def metrics(request: Request) -> Response:
         if not getattr(app.state, "metrics_initialised", False):
             app.state.metrics_initialised = True
-            _initialise(app)
+            await run_in_threadpool(_initialise, app)
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        # In a thread: thousands of series take many milliseconds, which no request should wait for.
+        # In a thread, as the schema above: thousands of series take many milliseconds, which no request should wait for.
         body = await run_in_threadpool(encode, REGISTRY)
         return Response(body, headers={"content-type": content_type})
 
