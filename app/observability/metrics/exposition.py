@@ -22,7 +22,7 @@ def add_route(app: FastAPI) -> None:
             app.state.metrics_initialised = True
             await run_in_threadpool(_initialise, app)
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        # In a thread, as the schema above: thousands of series take many milliseconds, which no request should wait for.
+        # In threads: a schema and thousands of series take many milliseconds, which no request should wait for.
         body = await run_in_threadpool(encode, REGISTRY)
         return Response(body, headers={"content-type": content_type})
 
