@@ -115,7 +115,7 @@ def clean(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line a kind
     if isinstance(value, list | tuple | set | frozenset):
         return _sequence(value, depth)
     if isinstance(value, BaseException):
-        return {"type": type(value).__qualname__, "message": text(_describe(value))}
+        return {"type": text(type(value).__qualname__), "message": text(_describe(value))}
     return text(_describe(value))
 
 

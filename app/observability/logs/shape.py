@@ -57,9 +57,9 @@ class Shape:
             event["trace_id"] = f"{span.trace_id:032x}"
             event["span_id"] = f"{span.span_id:016x}"
         if request is not None and request.user_id is not None:
-            event["userId"] = request.user_id
+            event["userId"] = redaction.text(request.user_id)
         event["eventId"] = uuid7()
-        event["logger"] = logger
+        event["logger"] = redaction.text(logger)
         event["pid"] = _process.pid
         event["hostname"] = self.hostname
         error = meta.pop("exc_info", None)
@@ -92,7 +92,7 @@ def describe_error(error: BaseException) -> dict[str, str]:
     except Exception:  # noqa: BLE001 - an exception's own __str__ may raise anything
         message, stack = "<cannot be shown>", "".join(traceback.format_tb(error.__traceback__, limit=-50))
     return {
-        "type": type(error).__qualname__,
+        "type": redaction.text(type(error).__qualname__),
         "message": redaction.text(message),
         "stack": redaction.text(stack, lines=True),
     }

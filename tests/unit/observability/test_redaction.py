@@ -15,8 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from observability import get_logger
+from observability.context import RequestContext, request_context
 from observability.logs import redaction
+from observability.logs.pipeline import pipeline
 from observability.logs.shape import Shape
+from observability.logs.stdlib import Handler
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NSJ9.c2lnbmF0dXJlLXBhcnQ"
 PLANTED = [
@@ -233,6 +236,49 @@ def test_fuzz_every_line_is_one_line_of_json(message: str, meta: dict[str, Any])
     assert line.isascii() or not redaction._hidden.search(line.decode().rstrip("\n"))
     parsed = orjson.loads(line)
     assert list(parsed)[:4] == ["timestamp", "level", "message", "service"]
+
+
+class Line:
+    """Where emitted lines go in a test: nowhere but here."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+
+    def put(self, level: str, line: bytes) -> None:
+        del level
+        self.lines.append(line)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(NASTY, min_size=5, max_size=5), VALUES)
+def test_fuzz_every_field_of_every_way_to_log(monkeypatch: pytest.MonkeyPatch, texts: list[str], value: Any) -> None:
+    """Logger, user id, keys, exceptions and their types, arguments of logging: whatever is logged, it is one line."""
+    message, name, user, key, reason = texts
+    writer = Line()
+    monkeypatch.setattr(pipeline, "writer", writer)
+    context = request_context.set(RequestContext("request-1", user_id=user))
+    try:
+        error = type("Error\u202e", (Exception,), {})(reason)
+        get_logger(name).info(message, **{key: value})
+        get_logger(name).bind(**{key: value}).warning(message)
+        get_logger(name).error(message, exc_info=error)
+        library = logging.Logger(name)  # noqa: LOG001 - the registry would keep all of them
+        library.addHandler(Handler())
+        library.warning(message)  # a lone % of it is no format without arguments
+        library.warning(message, value)  # which may not fit
+        library.error({key: value, "message": message}, extra={f"x{key}": value})
+        library.error("%s", message, exc_info=error)
+    finally:
+        request_context.reset(context)
+    assert len(writer.lines) == 7
+    for line in writer.lines:
+        assert line.endswith(b"\n")
+        text = line.decode().rstrip("\n")
+        parsed = orjson.loads(text)
+        assert isinstance(parsed["meta"], dict)
+        assert parsed["requestId"] == "request-1"
+        assert not redaction._hidden.search(text), "nothing hides or forges"
+        assert parsed["message"] != "A line could not be rendered"
 
 
 @settings(max_examples=60, deadline=None)
