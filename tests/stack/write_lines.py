@@ -79,6 +79,23 @@ def colliding(number: int) -> None:
     log.info(text, number=number, value=value, **{TYPED[number % len(TYPED)]: value})
 
 
+def requests(number: int) -> None:
+    """Write answers as the middleware does: a tenth fails, a quarter is slow."""
+    slow, failed = number % 4 == 0, number % 10 == 0
+    meta = {
+        "event": "request.failed" if failed else "request.completed",
+        "route": "/slow" if slow else "/fast",
+        "status": 500 if failed else 200,
+        "responseTime": (1_000.0 if slow else 10.0) + number % 10,
+    }
+    text = f"GET {meta['route']} {meta['status']}"
+    if failed:
+        error = LookupError if slow else ValueError
+        log.error(text, exc_info=error(text), **meta)
+    else:
+        log.info(text, **meta)
+
+
 def probed(number: int) -> None:
     """Write lines as of any request, one in 25 by a logger of its own that is easy to watch for."""
     text = f"GET /api/v1/products/{number} 200"
@@ -88,7 +105,7 @@ def probed(number: int) -> None:
 def main() -> None:
     """Write, flush, report."""
     logs.configure(read_settings(LogSettings), "log-proof")
-    write = {"exact": exact, "colliding": colliding, "probed": probed}[KIND]
+    write = {"exact": exact, "colliding": colliding, "requests": requests, "probed": probed}[KIND]
     began = time.monotonic()
     for number in range(COUNT):
         ahead = number / RATE - (time.monotonic() - began)
