@@ -29,8 +29,8 @@ def ours(folder: Path) -> tuple[Log, Callable[[], None]]:
     from observability import get_logger, logs  # noqa: PLC0415 - no library beside another
     from observability.settings import LogSettings  # noqa: PLC0415 - no library beside another
 
-    settings = LogSettings(log_path=str(folder), log_console="off", log_max_bytes=_MAX_BYTES, log_backup_count=_KEPT)
-    logs.configure(settings, "benchmark")
+    rotation: dict[str, Any] = {"log_max_bytes": _MAX_BYTES, "log_backup_count": _KEPT}
+    logs.configure(LogSettings(log_path=str(folder), log_console="off", **rotation), "benchmark")
     logger = get_logger("shop.orders")
     return lambda message, fields: logger.info(message, **fields), lambda: logs.shutdown(10)
 

@@ -20,7 +20,7 @@ from benchmarks import runs
 _SETTLE_SECONDS = 1.0
 
 
-class Sink(traces_grpc.TraceServiceServicer, metrics_grpc.MetricsServiceServicer):  # type: ignore[misc]  # generated, without types
+class Sink(traces_grpc.TraceServiceServicer, metrics_grpc.MetricsServiceServicer):
     """Counts spans; metrics are taken and forgotten."""
 
     def __init__(self) -> None:

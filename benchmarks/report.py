@@ -159,7 +159,8 @@ def _paired(name: str, route: str, key: str) -> Statistic:
 
 
 def _scrapes(part: str, rounds: Rounds) -> list[str]:
-    rows, lines = [], {}
+    rows: list[list[str]] = []
+    lines: dict[str, list[tuple[float, Estimate]]] = {}
     for case in sorted(rounds[0], key=lambda case: (list(NAMES).index(case.split()[0]), int(case.split()[1]))):
         way, routes = case.split()
         cost = estimate(rounds, _cost(case, "ms"))
