@@ -21,8 +21,8 @@ class Drill:
     """Alerts that fire too and that nobody hears of: one of `causes` explains them."""
     wave: int = 0
     """In the game day the drills of a wave run side by side: none changes what another one shows."""
-    lasts: float | None = None
-    """Seconds after which the fault is undone though people may not have heard yet, because it cuts off a channel."""
+    cuts_off: bool = False
+    """The fault cuts off a channel, so it is undone when its alerts fire: people can hear only then."""
 
 
 DRILLS = {
@@ -54,7 +54,6 @@ DRILLS = {
             ways.REDIS_CLOSED,
             ("RedisRejectedConnections",),
         ),
-        Drill("log-volume-full", "no log line can be written", ways.switch("log_volume_full"), ("LogLinesDropped",)),
         Drill(
             "log-garbage",
             "lines that are not JSON in the log folder",
@@ -68,9 +67,16 @@ DRILLS = {
             ways.TEMPLATE_BROKEN,
             ("AlertmanagerConfigReloadFailed",),
         ),
-        # the last of its wave: the switches of the shop are behind the portal
+        # not beside switches of the shop: they are behind the portal
         Drill("page-hangs", "the portal's page does not answer", ways.frozen("portal"), ("ProbeFailed",)),
-        # wave 1
+        # wave 1: no more than some of them would
+        Drill(
+            "log-volume-full",
+            "no log line can be written",
+            ways.switch("log_volume_full"),
+            ("LogLinesDropped",),
+            wave=1,
+        ),
         Drill(
             "payment-declines",
             "banks decline every card",
@@ -97,8 +103,8 @@ DRILLS = {
             "WeCom refuses a message",
             ways.CHAT_REFUSES,
             ("NotifierDeliveryFailing",),
-            wave=1,
-            lasts=45,
+            wave=15,
+            cuts_off=True,
         ),
         Drill(
             "shipper-stopped",
@@ -107,8 +113,6 @@ DRILLS = {
             ("LogsNotIndexed",),
             wave=1,
         ),
-        # the last of its wave, too
-        Drill("page-gone", "the portal stops", ways.stopped("portal"), ("TargetVanished",), wave=1),
         # one at a time: each of these is felt everywhere
         Drill(
             "errors",
@@ -156,6 +160,7 @@ DRILLS = {
             wave=8,
         ),
         Drill("redis-stopped", "Redis stops", ways.stopped("redis"), ("RedisDown",), wave=9),
+        Drill("page-gone", "the portal stops", ways.stopped("portal"), ("TargetVanished",), wave=9),
         Drill(
             "elasticsearch-hangs",
             "Elasticsearch does not answer",
@@ -178,15 +183,15 @@ DRILLS = {
             ways.stopped("notifier"),
             ("AlertmanagerNotificationsFailing",),
             wave=12,
-            lasts=240,
+            cuts_off=True,
         ),
         Drill(
             "alertmanager-stopped",
-            "Alertmanager stops for two minutes and a half",
+            "Alertmanager stops",
             ways.stopped("alertmanager"),
             ("PrometheusNotificationsFailing",),
             wave=13,
-            lasts=150,
+            cuts_off=True,
         ),
         Drill("cpu", "every CPU is busy", ways.BUSY, ("HostCpuHigh",), wave=14),
     )

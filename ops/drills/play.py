@@ -18,6 +18,7 @@ from ops.shell import BUILD
 _POLL_SECONDS = 1.0
 _CAUSE_SECONDS = 720.0  # from a fault until its condition holds: the longest window is ten minutes
 _END_SECONDS = 1200.0  # from the fault's end until the last message: the longest window is a quarter of an hour
+_WAY_SECONDS = 60.0  # from the alert to people; that has one pace, and a channel that is full waits
 _ROBOTS = {"wecom": "WECOM_WEBHOOK_URL", "dingtalk": "DINGTALK_WEBHOOK_URL"}
 
 
@@ -32,7 +33,9 @@ class Played:
 
     @property
     def shown(self) -> bool:
-        """Whether people know of every cause, and each alert that should be silenced is."""
+        """Whether people know of every cause, as far as the fault lets them, and each alert to be silenced is."""
+        if self.drill.cuts_off:
+            return all(self.timeline.at(alert, "firing") for alert in self.drill.causes)
         return all(map(self.timeline.told, self.drill.causes)) and all(
             self.timeline.at(alert, "silenced") for alert in self.drill.silences
         )
@@ -93,10 +96,13 @@ def listing() -> list[str]:
     return lines
 
 
-def play(stage: Stage, drills: Sequence[Drill]) -> list[Played]:
-    """Play drills side by side: inject, follow until people know, undo, follow until they know that it is over."""
+def play(stage: Stage, drills: Sequence[Drill], *, mark: str = "") -> list[Played]:
+    """Play drills side by side: inject, follow until people know, undo, follow until they know that it is over.
+
+    `mark` stands in every message that counts; others' are not looked at.
+    """
     began = time.time()
-    timeline = Timeline(stage, began, channels=_channels(stage))
+    timeline = Timeline(stage, began, mark, channels=_channels(stage))
     step(f"Drill{'s' if len(drills) > 1 else ''}: {', '.join(one.name for one in drills)}")
     _refuse_if_it_proves_nothing(stage, drills)
     patience = _durations(stage)
@@ -111,11 +117,11 @@ def play(stage: Stage, drills: Sequence[Drill]) -> list[Played]:
             _show(timeline.look(), began)
             now = time.time()
             for one in running:
-                limit = one.drill.lasts or max(patience[alert] for alert in one.drill.causes) + _CAUSE_SECONDS
+                limit = max(patience[a] for a in one.drill.causes) + _CAUSE_SECONDS * stage.pace + _WAY_SECONDS
                 if one.undone is None and (one.shown or now - one.injected > limit):
                     undo(stage, one, began)
             last = max((one.undone or now) for one in running)
-            if now - last > _END_SECONDS:
+            if now - last > _END_SECONDS * stage.pace + _WAY_SECONDS:
                 break
             time.sleep(_POLL_SECONDS)
     return running
@@ -143,6 +149,10 @@ def _undone(stage: Stage, running: Sequence[Played]) -> Iterator[None]:
                     one.drill.way.undo(stage)
                 except (OSError, OpsError) as error:  # the next one must be mended nevertheless
                     failures.append(f"{one.drill.name}: {error}")
+        try:
+            stage.until_well()
+        except OpsError as error:
+            failures.append(str(error))
         signal.signal(signal.SIGINT, before)
         if failures:
             raise OpsError("not everything could be undone", "make up, then make drill again", "\n".join(failures))

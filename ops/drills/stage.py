@@ -31,6 +31,8 @@ class Stage:
     robots: str
     prometheus_folder: Path = ROOT / "prometheus"
     alertmanager_folder: Path = ROOT / "alertmanager"
+    pace: float = 1.0
+    """What the windows of this pair's rules are, of the shipped ones: see ops/scale_rules.py."""
 
     # ── containers ───────────────────────────────────────────────────────────────────────────────────────────────
     def compose(self, *arguments: str) -> str:
@@ -61,9 +63,11 @@ class Stage:
         self.compose("stop", "--timeout", "5", service)
 
     def start(self, service: str) -> None:
-        """Start them again, and wait until they are well."""
-        self.compose("start", service)
-        self._until_well(service)
+        """Start them again. `docker compose start` would wait for what they need, which another drill may have."""
+        names = [c.name for c in compose.containers() if c.service == service]
+        done = run(["docker", "start", *names], timeout=_COMMAND_SECONDS)
+        if done.returncode != 0:
+            raise OpsError(f"{service} does not start", f"docker compose logs {service}", tail(done.stderr, 4))
 
     def pause(self, service: str) -> None:
         """Freeze a service: its address is there and nobody answers."""
@@ -73,20 +77,17 @@ class Stage:
         """Let it go on; nothing when it is not frozen."""
         if any(c.service == service and c.state == "paused" for c in compose.containers()):
             self.compose("unpause", service)
-        self._until_well(service)
 
     def shipper(self) -> str:
         """Name the log shipper that runs here."""
         return next(name for name in ("logstash", "rsyslog") if name in self.resolved["services"])
 
-    def _until_well(self, service: str) -> None:
+    def until_well(self) -> None:
+        """Wait until every service is ready again; raise OpsError with the names of those that are not."""
         deadline = time.monotonic() + _HEALTH_SECONDS
-        while True:
-            mine = [c for c in compose.containers() if c.service == service]
-            if mine and all(c.state == "running" and c.health in {"healthy", ""} for c in mine):
-                return
+        while unready := compose.unready(self.resolved, compose.containers()):
             if time.monotonic() > deadline:
-                raise OpsError(f"{service} is not well again", f"docker compose logs {service}; make up")
+                raise OpsError(f"not well again: {', '.join(unready)}", "make up; docker compose logs says why")
             time.sleep(_POLL_SECONDS)
 
     # ── watchers ─────────────────────────────────────────────────────────────────────────────────────────────────
