@@ -101,10 +101,12 @@ async def overview(service: ServiceOf) -> HTMLResponse:
     """Show the channels. It says nothing of the alerts: it asks for no token."""
     counts = await service.outbox.counts()
     on = {channel.name for channel in service.deliveries.channels}
+    standby = service.settings.standby(on)
     rows = ""
     for name in CHANNELS:
         waiting = counts.get((name, "waiting"), 0) + counts.get((name, "sending"), 0)
         dead = counts.get((name, "dead"), 0)
-        rows += f"<tr><td>{_NAMES[name]}<td>{'开' if name in on else '未设置'}<td>{waiting}<td>{dead}</tr>"
+        state = "未设置" if name not in on else "备用：群聊都送不到时" if name in standby else "开"
+        rows += f"<tr><td>{_NAMES[name]}<td>{state}<td>{waiting}<td>{dead}</tr>"
     headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
     return HTMLResponse(_PAGE.substitute(rows=rows), headers=headers)

@@ -16,6 +16,8 @@ PAGES_MAX = 5
 _TITLE_BYTES_MAX = 240
 _LEVELS = {"critical": "严重 critical", "warning": "警告 warning", "info": "提示 info"}
 _MARKS = {"firing": "【告警】", "resolved": "【恢复】"}
+_DESCRIBED = {"firing": "描述", "resolved": "触发时"}
+"""What the description is called: when all is over, its value is that of the past."""
 _LINKS = (("处置手册", "runbook_url"), ("仪表板", "dashboard_url"))
 
 Status = Literal["firing", "resolved"]
@@ -76,7 +78,7 @@ class Message:
         for number, alert in enumerate(alerts, 1):
             when = _when(alert, self.zone)
             if len(alerts) == 1:
-                lines += [markup.named("描述", _description(alert)), markup.named("时间", when)]
+                lines += [markup.named(_DESCRIBED[status], _description(alert)), markup.named("时间", when)]
             else:
                 own_level = "" if level else f"（{markup.literal(_level(alert))}）"
                 lines.append(f"{number}. {markup.literal(_description(alert))}{own_level} · {when}")

@@ -1,11 +1,13 @@
 """The notifier's settings. A channel is on when its address is set, and by nothing else."""
 
+from collections.abc import Set as AbstractSet
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from notifier.outbox import EMAIL
 from observability.settings import Settings
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -86,6 +88,10 @@ class NotifierSettings(Settings):
         if self.smtp_username and self.smtp_security == "off":
             raise ValueError("SMTP_SECURITY: off would send SMTP_PASSWORD in the clear; use starttls or tls")
         return self
+
+    def standby(self, channels: AbstractSet[str]) -> frozenset[str]:
+        """Return which of the channels that are set up speaks only where the others fail."""
+        return frozenset({EMAIL}) if self.email_mode == "fallback" and channels > {EMAIL} else frozenset()
 
     @property
     def recipients(self) -> list[str]:

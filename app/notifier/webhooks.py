@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from notifier import metrics
 from notifier.alertmanager import Webhook
 from notifier.message import Message
-from notifier.outbox import EMAIL, Notification
+from notifier.outbox import Notification
 from notifier.service import Service, ServiceOf
 from observability import get_logger
 from observability.traces import here
@@ -61,7 +61,6 @@ async def alertmanager(request: Request, service: ServiceOf) -> Accepted:
     channels = {channel.name: channel.pages(message) for channel in service.deliveries.channels}
     if not channels:
         _log.error("No channel is set, so nobody hears of this", title=message.title)
-    chats = channels.keys() - {EMAIL}
     notification = Notification(
         id=message.id,
         digest=webhook.digest(),
@@ -69,7 +68,7 @@ async def alertmanager(request: Request, service: ServiceOf) -> Accepted:
         title=message.title,
         trace=_trace(),
         pages=channels,
-        standby=frozenset({EMAIL}) if chats and service.settings.email_mode == "fallback" else frozenset(),
+        standby=service.settings.standby(channels.keys()),
     )
     earlier = await service.outbox.accept(notification)
     metrics.webhooks.labels("duplicate" if earlier else "accepted").inc()

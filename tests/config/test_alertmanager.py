@@ -290,7 +290,7 @@ def render(tool: Tool, tmp_path: Path) -> Render:
                 "--template.data=data.json",
             ),
             folder=tmp_path,
-            flags=[mount],
+            flags=[mount, "--env=TZ=Asia/Shanghai"],
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.rstrip("\n")
@@ -310,13 +310,15 @@ def test_text(render: Render) -> None:
         "【告警】HighErrorRate：商店 5xx 错误率过高",
         "级别：警告 warning",
         "服务：ecommerce-api",
-        "时间：2026-11-24 03:00:00 UTC",
+        "描述：最近 5 分钟有 <b>9%</b> 的请求以 5xx 结束。",
+        "时间：2026-11-24 11:00:00+08:00",
         "处置手册：http://localhost:8080/runbooks/HighErrorRate",
         "仪表板：http://localhost:3001/d/ecommerce-red",
     ):
         assert line in text.splitlines()
     over = render("mail.text", notification("resolved", ALERT))
-    assert "时间：2026-11-24 03:00:00 UTC – 2026-11-24 03:10:00 UTC" in over
+    assert "时间：2026-11-24 11:00:00+08:00 – 2026-11-24 11:10:00+08:00" in over
+    assert "触发时：最近 5 分钟有 <b>9%</b> 的请求以 5xx 结束。" in over.splitlines(), "not as if it still were so"
 
 
 def test_html(render: Render) -> None:

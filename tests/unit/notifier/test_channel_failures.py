@@ -109,10 +109,12 @@ def test_the_mail_server_fails(stack: Stack, change: Change, mode: str) -> None:
         stack.smtp.close()
     else:
         stack.smtp.mode = cast("Mode", mode)
+    posted = time.monotonic()
     identifier = stack.post()
     try:
         for chat in CHATS:
             until(lambda chat=chat: stack.told(chat, identifier))  # type: ignore[misc] # as above
+        assert time.monotonic() - posted < 5
         result = "failed" if mode == "5xx" else "retried"
         until(lambda: change("alert_notifications_total", channel="email", result=result))
     finally:

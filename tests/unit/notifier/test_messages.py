@@ -44,6 +44,7 @@ def test_its_end_in_wecoms_markdown() -> None:
     [page] = message(group(alert(status="resolved"))).pages(WECOM, 4096)
     assert page.startswith('### <font color="info">【恢复】HighErrorRate：商店 5xx 错误率过高</font>\n')
     assert "**时间**：2026-11-24 10:03:04+08:00 – 2026-11-24 10:15:09+08:00（持续 12 分 5 秒）" in page
+    assert "**触发时**：第 0 个实例最近 5 分钟有 12.5% 的请求以 5xx 结束。" in page, "not as if it still were so"
     assert "[处置手册](http://portal.example.com/runbooks/HighErrorRate) · [仪表板](http" in page
 
 

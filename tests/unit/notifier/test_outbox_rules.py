@@ -108,6 +108,21 @@ def test_no_mail_while_one_chat_delivers(start: Start, robots: Robots, smtp: Smt
     assert not smtp.mails
 
 
+def test_the_overview_tells_what_stands_by(start: Start, smtp: SmtpServer, chats: dict[str, Any]) -> None:
+    page = start(**chats, **mail_settings(smtp)).client.get("/").text
+    assert page.count("<td>开<td>") == 2
+    assert "邮件 email<td>备用" in page
+
+
+def test_mail_alone_stands_by_for_nobody(start: Start, smtp: SmtpServer) -> None:
+    made = start(**mail_settings(smtp))
+    page = made.client.get("/").text
+    assert "邮件 email<td>开" in page
+    assert page.count("未设置") == 2
+    made.post(group())
+    until(lambda: smtp.mails)
+
+
 def test_mail_at_once_when_both_chats_refuse(
     start: Start, robots: Robots, smtp: SmtpServer, chats: dict[str, Any]
 ) -> None:
