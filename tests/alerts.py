@@ -1,12 +1,19 @@
-"""The alerts as the shipped files define them. `python tests/alerts.py` writes docs/alerts.md anew."""
+"""The alerts as the shipped files define them. `.venv/bin/python tests/alerts.py` writes docs/alerts.md
+anew."""
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+
+from ops.drills.catalogue import CANNOT, DRILLS  # noqa: E402 - where it is a program nobody else has set the path
+
 PROMETHEUS = ROOT / "prometheus"
 RULE_FILES = [PROMETHEUS / "ecommerce_rules.yml", *sorted(PROMETHEUS.glob("rules/*.yml"))]
 RUNBOOKS = ROOT / "docs/runbooks"
@@ -45,16 +52,23 @@ def thresholds(alert: dict[str, Any]) -> list[str]:
     return _COMPARED.findall(re.sub(r"\{[^}]*\}", "", str(alert["expr"])))
 
 
+def _drill(name: str) -> str:
+    drills = [drill.name for drill in DRILLS.values() if name in drill.causes]
+    silenced = [f"{drill.name} (silenced)" for drill in DRILLS.values() if name in drill.silences]
+    return f"none: {CANNOT[name]}" if name in CANNOT else ", ".join(drills + silenced)
+
+
 def overview() -> str:
     """docs/alerts.md."""
     lines = [
         "# Alerts",
         "",
         "Every alert with what it compares with, for how long, and why: taken from the rule files, where each number",
-        "stands once, beside its alert. `python tests/alerts.py` writes this page anew.",
+        "stands once, beside its alert; and how to see it fire (`make drill FAULT=…`), or why that cannot be had.",
+        "`.venv/bin/python tests/alerts.py` writes this page anew.",
         "",
-        "| alert | 含义 | severity | service, symptom | compares with | for | why |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| alert | 含义 | severity | service, symptom | compares with | for | why | drill |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     why = reasons()
     for name, alert in ALERTS.items():
@@ -65,6 +79,7 @@ def overview() -> str:
         cells = (
             *(f"[{name}](runbooks/{name}.md)", alert["annotations"]["summary"], labels["severity"]),
             *(f"{service}, {symptom}", compared, alert.get("for", "at once"), why[name] or "–"),
+            _drill(name),
         )
         lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
     return "\n".join(lines) + "\n"
