@@ -36,7 +36,7 @@ VALUES: tuple[Callable[[int], Any], ...] = (
     lambda number: "长" * (number % 9_000),
     lambda _: {"": "empty", ".": "a point", "a.b": 1, "a": {"b": "the same path"}, "…": None, "名 字": "x"},
     lambda number: {f"key-{number}-{index}": index for index in range(20)},
-    lambda _: {"键" * 9_000: "a key without end"},
+    lambda _: {"\U0001f600" * 9_000: "a key without end", "k" * 40_000: "another"},
 )
 """One name in meta, every kind of value."""
 TYPED = ("status", "ip", "responseTime", "error", "orderId", "route", "error.type")

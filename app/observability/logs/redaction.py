@@ -8,6 +8,8 @@ from typing import Any
 REDACTED = "[REDACTED]"
 MAX_TEXT = 8_192
 """Characters kept of one text; a stack trace of 100 frames fits."""
+MAX_NAME = 256
+"""Characters kept of a key: a search index holds a key and its value in one term, of 32 KB at most in Elasticsearch."""
 MAX_ITEMS = 100
 """Entries kept of one list or object."""
 MAX_DEPTH = 6
@@ -123,7 +125,7 @@ def meta(values: dict[str, Any]) -> dict[str, Any]:
     """Return a line's `meta` cleaned."""
     cleaned: dict[str, Any] = {}
     for key, value in values.items():
-        name, secret = _key(key) if len(key) <= _CACHED_LENGTH else (text(key), is_secret(key))
+        name, secret = _key(key) if len(key) <= _CACHED_LENGTH else (_name(key), is_secret(key))
         if secret and value is not None:
             cleaned[name] = REDACTED
         elif type(value) is str:  # what nearly every value is, asked first
@@ -135,7 +137,12 @@ def meta(values: dict[str, Any]) -> dict[str, Any]:
 
 @lru_cache(maxsize=4_096)  # keys stand in the program, so they repeat
 def _key(key: str) -> tuple[str, bool]:
-    return text(key), is_secret(key)
+    return _name(key), is_secret(key)
+
+
+def _name(key: str) -> str:
+    shown = text(key)
+    return shown if len(shown) <= MAX_NAME else f"{shown[:MAX_NAME]}… ({len(key)} characters)"
 
 
 def _mapping(value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
@@ -145,7 +152,7 @@ def _mapping(value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
             result["…"] = f"{len(value) - MAX_ITEMS} more"
             break
         name = key if isinstance(key, str) else _describe(key)
-        result[text(name)] = REDACTED if is_secret(name) and item is not None else clean(item, depth + 1)
+        result[_name(name)] = REDACTED if is_secret(name) and item is not None else clean(item, depth + 1)
     return result
 
 

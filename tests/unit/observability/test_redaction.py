@@ -187,6 +187,16 @@ def test_any_object_can_be_logged(lines: Any) -> None:
     assert len(line["meta"]["long"]) < redaction.MAX_TEXT + 100
 
 
+def test_a_key_has_a_largest_size() -> None:
+    long = "\U0001f600" * 9_000
+    cleaned = redaction.meta({long: 1, "k" * 9_000: 2, "deep": {long: 3}})
+    assert all(len(key) < redaction.MAX_NAME + 30 for key in [*cleaned, *cleaned["deep"]])
+    assert [*cleaned.values()][:2] == [1, 2]
+    assert list(cleaned["deep"].values()) == [3]
+    secret = "x" * 250 + " password=Zq9-unguessable"
+    assert "Zq9" not in str(redaction.meta({secret: 1}))
+
+
 def test_a_line_has_a_largest_size(lines: Any) -> None:
     get_logger("test").info("big", **{f"k{number}": "x" * 8000 for number in range(100)})
     (line,) = lines()
