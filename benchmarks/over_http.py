@@ -13,9 +13,9 @@ import uvloop
 from benchmarks import apps, runs
 from benchmarks.load import Client
 
-_TURNS = 4
+_TURNS = 3
 _TURN_SECONDS = 0.5
-_WARM_UP_SECONDS = 1.0
+_WARM_UP_SECONDS = 0.6
 
 Server = tuple[str, Mapping[str, str]]
 """A way of watching, and the environment that it runs in."""
