@@ -30,6 +30,22 @@ wait || true
 """
 """Two transactions that take the same two locks in either order; PostgreSQL ends one of them."""
 
+FILL = """
+local function share()
+  local memory = redis.call('INFO', 'memory')
+  return tonumber(memory:match('used_memory:(%d+)')) / tonumber(memory:match('maxmemory:(%d+)'))
+end
+local number = 0
+while share() < tonumber(ARGV[1]) do
+  number = number + 1
+  redis.call('SET', 'drill:' .. number, string.rep('x', 200000), 'EX', ARGV[2])
+end
+return number
+"""
+"""Values in Redis, up to a share of its memory, for so many seconds. Small ones: large ones are rounded up by much."""
+
+EMPTY = "for number = 1, 1000 do redis.call('UNLINK', 'drill:' .. number) end"
+
 REFUSE_CONNECTIONS = """
 export REDISCLI_AUTH=$(cat /run/secrets/redis)
 many=$(redis-cli info clients | sed -n 's/^connected_clients:\\([0-9]*\\).*/\\1/p')

@@ -15,7 +15,7 @@ from ops.urls import address
 LONGEST = 1800.0
 """Seconds: no fault runs longer that can end by itself, even if the process that should undo it is killed."""
 
-_FULL = 0.95  # of Redis's memory
+_FULL = 0.95  # of Redis's memory; at 1 it evicts
 _CONNECTIONS_LEFT = 8  # for the shop's next ones, and the superuser's
 
 
@@ -66,14 +66,11 @@ def _deadlock(stage: Stage) -> None:
 
 
 def _fill_redis(stage: Stage) -> None:
-    memory = dict(line.split(":", 1) for line in stage.redis("INFO", "memory").splitlines() if ":" in line)
-    size = int(int(memory["maxmemory"]) * _FULL) - int(memory["used_memory"])
-    stage.redis("SETRANGE", "drill", str(size - 1), "x")
-    stage.redis("EXPIRE", "drill", str(int(LONGEST)))
+    stage.redis("EVAL", programs.FILL, "0", str(_FULL), str(int(LONGEST)))
 
 
 def _empty_redis(stage: Stage) -> None:
-    stage.redis("UNLINK", "drill")
+    stage.redis("EVAL", programs.EMPTY, "0")
 
 
 def _refuse_connections(stage: Stage) -> None:
