@@ -167,5 +167,5 @@ def test_every_line_once_when_the_files_are_gone_before_elasticsearch_is_back(re
 def test_nothing_of_it_was_taken_for_no_line_of_ours(stack: Stack) -> None:
     """Half lines, of writers and of a queue that was read again after a kill, would be kept as unparsed."""
     hour = {"range": {"@timestamp": {"gte": "now-1h"}}}
-    ours = {"match_phrase": {"message": "proof"}}
+    ours = {"match_phrase": {"message": "log-proof"}}
     assert count(stack.elasticsearch, {"bool": {"filter": [hour, ours]}}, "ecommerce-logs-unparsed-*") == 0

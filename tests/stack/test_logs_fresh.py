@@ -6,7 +6,7 @@ from clients import Stack
 from log_proof import writing
 
 RATE = 500.0
-SECONDS = 40
+SECONDS = 30
 WITHIN = 3.0  # seconds, for 95 of 100 lines
 
 
