@@ -94,20 +94,20 @@ def arrived(elasticsearch: Elasticsearch, writer: Writer, wanted: int, *, silenc
 
     The silence is long because Elasticsearch may be starting, which takes a busy machine a minute and more.
     """
-    query = {"term": {"logger": writer.logger}}
     last = -1
-    while True:
+
+    def more() -> bool:
+        nonlocal last
+        found = count(elasticsearch, {"term": {"logger": writer.logger}})
+        grown, last = found > last, max(found, last)
+        return grown
+
+    while last < wanted:
         try:
-            last = eventually(
-                lambda before=last: (found := count(elasticsearch, query)) > before and found,
-                within=silence,
-                what="more lines",
-                every=1,
-            )
+            eventually(more, within=silence, what="more lines", every=1)
         except AssertionError:
-            return last
-        if last >= wanted:
-            return last
+            break
+    return last
 
 
 def documents(elasticsearch: Elasticsearch, logger: str, fields: list[str]) -> Iterator[dict[str, Any]]:

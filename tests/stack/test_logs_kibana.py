@@ -1,12 +1,15 @@
 """Kibana's panels, asked without Kibana: the same questions to the real Elasticsearch return what was logged."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from clients import Stack
+import requests
+from clients import Stack, compose
 from log_proof import Writer, arrived, writing
 
+from kibana.source.objects import DASHBOARD, render
 from kibana.source.panels import PANELS, Panel
 
 LINES = 1_000
@@ -67,3 +70,18 @@ def test_a_panel_says_in_kql_what_its_query_asks(stack: Stack, written: Writer, 
         body = {"query": ours, "size": 0, "track_total_hits": True}
         found.append(stack.elasticsearch.search("ecommerce-logs-*", body)["hits"]["total"]["value"])
     assert found[0] == found[1] > 0
+
+
+def test_kibana_has_what_was_installed(stack: Stack) -> None:
+    if "kibana" not in compose("ps", "--status", "running", "--services").split():
+        pytest.skip("no image: kibana")
+    exported = requests.post(
+        f"{stack.url('kibana', 5601)}/api/saved_objects/_export",
+        json={"objects": [{"type": "dashboard", "id": DASHBOARD}], "includeReferencesDeep": True},
+        headers={"kbn-xsrf": "true"},
+        auth=("elastic", stack.secret("elastic")),
+        timeout=60,
+    )
+    assert exported.ok, exported.text
+    found = {(item["type"], item["id"]) for item in map(json.loads, exported.text.splitlines()) if "type" in item}
+    assert found == {(item["type"], item["id"]) for item in map(json.loads, render().splitlines())}

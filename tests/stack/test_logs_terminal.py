@@ -5,6 +5,7 @@ import select
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 from clients import ROOT, Stack, eventually
@@ -42,10 +43,12 @@ def refused(customer: Customer) -> Answer:
 
 
 def test_a_request_is_found_by_its_ids(refused: Answer) -> None:
+    def both(name: str) -> str:
+        found = logs(Q=name)
+        return found if found.count("\n") >= 2 else ""
+
     for name in (refused.request_id, refused.trace_id, f"requestId:{refused.request_id}"):
-        shown = eventually(
-            lambda name=name: found if (found := logs(Q=name)).count("\n") >= 2 else "", within=30, what=name, every=1
-        )
+        shown = eventually(partial(both, name), within=30, what=name, every=1)
         started, completed = [line for line in shown.splitlines() if "GET /api/v1/orders/" in line]
         assert "started" in started
         assert f"requestId={refused.request_id} trace_id={refused.trace_id}" in completed
