@@ -60,7 +60,9 @@ while :; do
     find . -mmin +1440 \( -name 'imfile-state:*' -o -path './again/*.log' \) -delete
 done &
 
-sed "s/@RESOLVER@/$(sed -n 's/^nameserver //p' /etc/resolv.conf | head -n 1)/" /etc/rsyslog-gate.conf >/tmp/gate.conf
+# nginx wants an IPv6 address in brackets
+resolver=$(sed -n 's/^nameserver //p' /etc/resolv.conf | head -n 1 | sed '/:/s/.*/[&]/')
+sed "s/@RESOLVER@/$resolver/" /etc/rsyslog-gate.conf >/tmp/gate.conf
 while :; do
     nginx -e stderr -c /tmp/gate.conf || true
     echo "rsyslog: the gate ended, starting it again"
