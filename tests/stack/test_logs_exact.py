@@ -13,6 +13,7 @@ from clients import Stack, compose
 from log_proof import Writer, arrived, count, documents, healthy, shipper, writing
 
 FIELDS = ["message", "timestamp", "level", "_ignored"]
+USERS = "/usr/share/elasticsearch/config/users"
 RATE = 1_000.0
 
 
@@ -22,6 +23,7 @@ def restored(stack: Stack) -> Iterator[Stack]:
     name = shipper()
     yield stack
     compose("start", "elasticsearch", name, timeout=300)
+    know_everybody()
     healthy("elasticsearch", "elasticsearch-exporter", "jaeger", name)
 
 
@@ -47,10 +49,14 @@ def stopped(service: str, seconds: float) -> None:
 
 def refusing(seconds: float) -> None:
     """Let Elasticsearch answer every request of the shipper with an error, as it does to a wrong password."""
-    users = "/usr/share/elasticsearch/config/users"
-    compose("exec", "-T", "elasticsearch", "sh", "-c", f"grep -v ^shipper: {users} >/tmp/users; cp /tmp/users {users}")
+    compose("exec", "-T", "elasticsearch", "sh", "-c", f"grep -v ^shipper: {USERS} >/tmp/users; cp /tmp/users {USERS}")
     time.sleep(seconds)
-    compose("exec", "-T", "elasticsearch", "cp", "/run/secrets/elasticsearch_users", users)
+    know_everybody()
+
+
+def know_everybody() -> None:
+    """Give Elasticsearch back all its users; it looks at the file every five seconds."""
+    compose("exec", "-T", "elasticsearch", "cp", "/run/secrets/elasticsearch_users", USERS)
 
 
 def timetable(*steps: tuple[float, Callable[[], None]]) -> threading.Thread:
