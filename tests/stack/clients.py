@@ -73,9 +73,10 @@ class Http:
 class Prometheus(Http):
     """https://prometheus.io/docs/prometheus/latest/querying/api/."""
 
-    def query(self, expression: str) -> list[dict[str, Any]]:
-        """Instant query; each element has `metric` and `value` ([seconds, string])."""
-        answer = self.session.post(self.url + "/api/v1/query", data={"query": expression}, timeout=TIMEOUT)
+    def query(self, expression: str, at: float | None = None) -> list[dict[str, Any]]:
+        """Instant query, now or at a Unix time; each element has `metric` and `value` ([seconds, string])."""
+        asked = {"query": expression} | ({} if at is None else {"time": str(at)})
+        answer = self.session.post(self.url + "/api/v1/query", data=asked, timeout=TIMEOUT)
         assert answer.ok, f"{expression}: {answer.text}"
         result: list[dict[str, Any]] = answer.json()["data"]["result"]
         return result
