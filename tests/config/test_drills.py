@@ -26,3 +26,11 @@ def test_drill(drill: Drill) -> None:
 def test_reasons_are_of_alerts_and_are_reasons() -> None:
     assert set(CANNOT) <= set(ALERTS)
     assert all(len(reason) > 20 for reason in CANNOT.values())
+
+
+def test_switches_and_the_page_before_them_do_not_share_a_wave() -> None:
+    """The switches of the shop are behind the portal: frozen or stopped, it would hold up both their turns."""
+    portal = {drill.wave for drill in DRILLS.values() if drill.name in {"page-hangs", "page-gone"}}
+    switched = {drill.wave for drill in DRILLS.values() if drill.way.inject.__qualname__.startswith("switch.")}
+    assert switched
+    assert not portal & switched
