@@ -1,7 +1,7 @@
 """What drills run inside of containers: programs for the Python there, scripts for the shell."""
 
 HOLD_CONNECTIONS = """
-import asyncio, os, sys
+import asyncio, os, sys, time
 import asyncpg
 
 async def main(wanted, seconds):
@@ -11,11 +11,13 @@ async def main(wanted, seconds):
         held.append(await asyncpg.connect(
             host=os.environ["POSTGRES_HOST"], database=os.environ["POSTGRES_DB"], user=os.environ["POSTGRES_USER"],
             password=password, server_settings={"application_name": "drill"}))
-    await asyncio.sleep(seconds)
+    until = time.time() + seconds
+    while time.time() < until and not all(connection.is_closed() for connection in held):
+        await asyncio.sleep(1)
 
 asyncio.run(main(int(sys.argv[1]), float(sys.argv[2])))
 """
-"""Connections to PostgreSQL by the name of `drill`: how many, for how many seconds."""
+"""Connections to PostgreSQL by the name of `drill`: how many, for how many seconds. It ends when they are ended."""
 
 END_CONNECTIONS = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'drill'"
 FREE_CONNECTIONS = "SELECT current_setting('max_connections')::int - count(*) FROM pg_stat_activity"
