@@ -72,7 +72,7 @@ def metrics_over_http(count: int, *, more: bool) -> None:
         servers = {
             way: (way, env | {client.TRACED: "1"} | (exporting(receiver) if way.endswith("_metrics") else {}))
             for way in METRICS
-            if way != "ours_requests"
+            if way not in {"ours_requests", "native_metrics"}
         }
         runs.record("metrics-over-http", count, lambda: over_http.measure(servers, _ROUTES), more=more)
 
