@@ -31,7 +31,9 @@ def checkout(request: pytest.FixtureRequest) -> Iterator[tuple[int, Path]]:
     os.chown(parent, uid, uid)
     folder = parent / "stack"
     run(uid, parent, "git", "-c", "safe.directory=*", "clone", "--quiet", str(ROOT), str(folder))
-    ports = re.findall(r"\$\{([A-Z_]+_PORT):-(\d+)\}", (ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    ports = re.findall(
+        r"127\.0\.0\.1:\$\{([A-Z_]+_PORT):-(\d+)\}", (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    )
     lines = {f"{name}={int(port) + 20_000}" for name, port in ports}
     (folder / ".env").write_text("\n".join([f"COMPOSE_PROJECT_NAME=stack-of-{uid}", *sorted(lines)]) + "\n")
     os.chown(folder / ".env", uid, uid)
