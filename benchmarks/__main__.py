@@ -11,6 +11,7 @@ from typing import Protocol
 from benchmarks import apps, client, in_process, log_lines, otlp_sink, over_http, postgres, report, runs
 
 METRICS = ("bare", "ours", "ours_requests", "instrumentator", "starlette_exporter", "contrib_metrics", "native_metrics")
+_NOT_SERVED = {"ours_requests", "native_metrics"}  # each server more is time that the others wait
 SCRAPED = ("ours", "instrumentator", "starlette_exporter")
 SCRAPED_ROUTES = (10, 30, 100, 300)
 TRACES = {
@@ -21,7 +22,6 @@ TRACES = {
     "native_traces": ("native_traces", {}),
 }
 ALL_SIGNALS = {
-    "bare": ("bare", {}),
     "ours_all_signals": ("ours", {"OTEL_TRACES_SAMPLER": "always_on", "LOG_LEVEL": "INFO"}),
     "ours_all_signals_tenth": (
         "ours",
@@ -66,15 +66,19 @@ def metrics_in_process(count: int, *, more: bool) -> None:
         runs.record("metrics-in-process", count, one_round, more=more)
 
 
-def metrics_over_http(count: int, *, more: bool) -> None:
-    """Throughput, each way of counting requests."""
+def throughput(count: int, *, more: bool) -> None:
+    """Throughput, each way of counting requests, and all three signals together."""
     with surroundings() as (env, receiver):
+        traced, sent = env | {client.TRACED: "1"}, exporting(receiver)
         servers = {
-            way: (way, env | {client.TRACED: "1"} | (exporting(receiver) if way.endswith("_metrics") else {}))
-            for way in METRICS
-            if way not in {"ours_requests", "native_metrics"}
+            **{
+                way: (way, traced | (sent if way.endswith("_metrics") else {}))
+                for way in METRICS
+                if way not in _NOT_SERVED
+            },
+            **{name: (way, env | sent | more_env) for name, (way, more_env) in ALL_SIGNALS.items()},
         }
-        runs.record("metrics-over-http", count, lambda: over_http.measure(servers, _ROUTES), more=more)
+        runs.record("over-http", count, lambda: over_http.measure(servers, _ROUTES), more=more)
 
 
 def metrics_scrapes(count: int, *, more: bool) -> None:
@@ -125,13 +129,6 @@ def traces_in_process(count: int, *, more: bool) -> None:
         runs.record("traces-in-process", count, one_round, more=more)
 
 
-def traces_over_http(count: int, *, more: bool) -> None:
-    """Throughput with metrics, logs and traces together."""
-    with surroundings() as (env, receiver):
-        servers = {name: (way, env | exporting(receiver) | more) for name, (way, more) in ALL_SIGNALS.items()}
-        runs.record("traces-over-http", count, lambda: over_http.measure(servers, _ROUTES), more=more)
-
-
 class Measure(Protocol):
     """Measures one part."""
 
@@ -142,11 +139,11 @@ class Measure(Protocol):
 PARTS: dict[str, dict[str, tuple[Measure, int]]] = {
     "metrics": {
         "in-process": (metrics_in_process, 12),
-        "over-http": (metrics_over_http, 12),
+        "over-http": (throughput, 12),
         "scrapes": (metrics_scrapes, 5),
     },
     "logs": {"lines": (logs_lines, 12)},
-    "traces": {"in-process": (traces_in_process, 12), "over-http": (traces_over_http, 14)},
+    "traces": {"in-process": (traces_in_process, 12), "over-http": (throughput, 12)},
 }
 
 
@@ -159,11 +156,15 @@ def main() -> None:
     parser.add_argument("--more", action="store_true", help="keep the rounds measured before on the same versions")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the database's container ends, too
-    for subject in [asked.subject] if asked.subject else PARTS:
-        for name, (measure, usual) in PARTS[subject].items():
-            if asked.part in {None, name}:
-                print(f"▸ {subject}: {name}", flush=True)
-                measure(asked.rounds or usual, more=asked.more)
+    wanted = {
+        measure: (f"{subject}: {name}", usual)  # once, though it stands under two subjects
+        for subject in ([asked.subject] if asked.subject else PARTS)
+        for name, (measure, usual) in PARTS[subject].items()
+        if asked.part in {None, name}
+    }
+    for measure, (title, usual) in wanted.items():
+        print(f"▸ {title}", flush=True)
+        measure(asked.rounds or usual, more=asked.more)
     report.write(Path(__file__).parent)
 
 

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import threading
+from typing import Any
 
 import uvicorn
 
@@ -20,7 +21,9 @@ def main() -> None:
         print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
         # log lines on stdout go nowhere, but are written, as in a container
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        server = uvicorn.Server(uvicorn.Config(watched.app, log_config=None, access_log=False, lifespan="off"))
+        # connections rest while other servers have their turn
+        options: dict[str, Any] = {"log_config": None, "access_log": False, "timeout_keep_alive": 300}
+        server = uvicorn.Server(uvicorn.Config(watched.app, lifespan="off", **options))
         threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
         server.run(sockets=[listener])
     watched.flush()
