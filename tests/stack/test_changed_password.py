@@ -1,4 +1,4 @@
-"""A password that a person changes: after `make up` everybody knows the new one, and nobody takes the old. Minutes, so long."""
+"""A changed password: after `make up` everybody knows the new one, and nobody takes the old. Minutes, so long."""
 
 import secrets
 import subprocess
