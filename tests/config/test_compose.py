@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ops import choice
+from ops import choice, urls
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -154,6 +154,19 @@ def test_hardening(name: str) -> None:
 def test_each_exception_says_why(setting: str) -> None:
     bare = [line for line in TEXT.splitlines() if setting in line and "#" not in line]
     assert not bare, f"without a reason: {bare}"
+
+
+def test_make_urls_knows_every_published_port() -> None:
+    published = {(name, port["target"]) for name, service in services().items() for port in service.get("ports", [])}
+    assert set(urls._ROWS) == published
+
+
+def test_no_recipe_is_for_one_kind_of_processor_alone() -> None:
+    recipes = [*ROOT.glob("*/Dockerfile"), *(path for path in (ROOT / "images").rglob("*") if path.is_file())]
+    assert len(recipes) > 20
+    for path in [*recipes, ROOT / "docker-compose.yml"]:
+        named = re.findall(r"\b(amd64|x86_64|x86-64|arm64|aarch64)\b", path.read_text(encoding="utf-8"))
+        assert not named, f"{path.relative_to(ROOT)} names {named}"
 
 
 def test_nothing_is_reached_through_the_host() -> None:

@@ -1,10 +1,9 @@
 """A laptop's budget: the light stack, with customers in the shop, and each service within its limit."""
 
 import pytest
-from clients import Stack, compose, eventually
+from clients import Stack, eventually
 
-from ops import budget
-from ops.compose import Container
+from ops import budget, compose
 
 
 @pytest.fixture(scope="module")
@@ -12,8 +11,7 @@ def usages(stack: Stack) -> list[budget.Usage]:
     """What each service takes while customers are in the shop."""
     requests_a_second = 'sum(rate(http_requests_total{job="ecommerce-app"}[1m]))'
     eventually(lambda: (stack.prometheus.value(requests_a_second) or 0) > 1, within=90, what="customers in the shop")
-    running = (line.split() for line in compose("ps", "--format", "{{.Name}} {{.Service}}").splitlines())
-    found = budget.of([Container(name, service, "running", "", 0) for name, service in running])
+    found = budget.of(compose.containers())
     assert found
     return found
 
