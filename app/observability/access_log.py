@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from observability.logs import redaction
 from observability.logs.pipeline import pipeline
 from observability.logs.shape import LEVELS
 from observability.metrics.http import CLIENT_CLOSED_REQUEST
@@ -18,7 +19,7 @@ _SERVER_ERROR = 500
 def started(request: "HttpRequest") -> None:
     """Log that a request has come in."""
     meta = _meta(request, "request.started")
-    pipeline.emit("INFO", f"{meta['method']} {meta['url']} started", _LOGGER, meta)
+    pipeline.emit("INFO", f"{meta['method']} {meta['url']} started", _LOGGER, meta, clean=True)
 
 
 def finished(request: "HttpRequest", route: str, status: int, seconds: float, error: BaseException | None) -> None:
@@ -32,12 +33,12 @@ def finished(request: "HttpRequest", route: str, status: int, seconds: float, er
     meta["status"] = status
     meta["responseTime"] = round(seconds * 1000, 3)
     if request.user_id is not None:
-        meta["userId"] = request.user_id
+        meta["userId"] = redaction.text(request.user_id)
     if error is not None:
         first(error, "log")  # the server, which sees it next, would log it again
     if failed:
         meta["exc_info"] = error
-    pipeline.emit(level, f"{meta['method']} {meta['url']} {status}", _LOGGER, meta)
+    pipeline.emit(level, f"{meta['method']} {meta['url']} {status}", _LOGGER, meta, clean=True)
 
 
 def failed_after_response(request: "HttpRequest", error: BaseException) -> None:
@@ -46,16 +47,19 @@ def failed_after_response(request: "HttpRequest", error: BaseException) -> None:
         meta = _meta(request, "background.failed")
         meta["route"] = request.route
         meta["exc_info"] = error
-        pipeline.emit("ERROR", f"{meta['method']} {meta['url']}: background task failed", _LOGGER, meta)
+        pipeline.emit("ERROR", f"{meta['method']} {meta['url']}: background task failed", _LOGGER, meta, clean=True)
 
 
 def _meta(request: "HttpRequest", event: str) -> dict[str, Any]:
-    scope = request.scope
-    query: bytes = scope.get("query_string", b"")
-    return {
-        "event": event,
-        "method": scope["method"],
-        "url": f"{scope['path']}?{query.decode('latin-1')}" if query else scope["path"],
-        "ip": request.client_ip,
-        "userAgent": request.headers.get(b"user-agent", b"").decode("latin-1"),
-    }
+    """Return what each line of the request says, cleaned: once, although there are two lines at least."""
+    described = request.described
+    if described is None:
+        scope = request.scope
+        query: bytes = scope.get("query_string", b"")
+        described = request.described = {
+            "method": redaction.text(scope["method"]),
+            "url": redaction.text(f"{scope['path']}?{query.decode('latin-1')}" if query else scope["path"]),
+            "ip": request.client_ip and redaction.text(request.client_ip),
+            "userAgent": redaction.text(request.headers.get(b"user-agent", b"").decode("latin-1")),
+        }
+    return {"event": event, **described}

@@ -17,10 +17,22 @@ class Pipeline:
         self.shape = Shape("unconfigured")
         self.writer: Writer | None = None
 
-    def emit(self, level: str, message: str, logger: str, meta: dict[str, Any], created_ns: int | None = None) -> None:
-        """Render the line and hand it over. Whatever is logged, this neither raises nor waits."""
+    def emit(  # noqa: PLR0913 - what a line is made of
+        self,
+        level: str,
+        message: str,
+        logger: str,
+        meta: dict[str, Any],
+        created_ns: int | None = None,
+        *,
+        clean: bool = False,
+    ) -> None:
+        """Render the line and hand it over. Whatever is logged, this neither raises nor waits.
+
+        `clean`: message and meta are redacted already, but for an exception.
+        """
         try:
-            line = self.shape.line(level, message, logger, meta, created_ns)
+            line = self.shape.line(level, message, logger, meta, created_ns, clean=clean)
         except Exception as error:  # noqa: BLE001 - a line about the failure is better than none, or than a failed request
             line = self.shape.line(
                 "ERROR", "A line could not be rendered", __name__, {"from": logger, "problem": type(error).__qualname__}

@@ -40,12 +40,21 @@ class Shape:
         self.hostname = socket.gethostname()
         self._second = (0, "")
 
-    def line(self, level: str, message: str, logger: str, meta: dict[str, Any], created_ns: int | None = None) -> bytes:
+    def line(  # noqa: PLR0913 - what a line is made of
+        self,
+        level: str,
+        message: str,
+        logger: str,
+        meta: dict[str, Any],
+        created_ns: int | None = None,
+        *,
+        clean: bool = False,
+    ) -> bytes:
         """Return the line, newline included. `created_ns`: Unix time in nanoseconds, now by default."""
         event: dict[str, Any] = {
             "timestamp": self._timestamp(created_ns or time.time_ns()),
             "level": level,
-            "message": redaction.text(message),
+            "message": message if clean else redaction.text(message),
             "service": self.service,
         }
         request = request_context.get()
@@ -65,8 +74,9 @@ class Shape:
         error = meta.pop("exc_info", None)
         if self._baggage_names and (carried := baggage.get_all()):
             known = {name: str(carried[name])[:_MAX_BAGGAGE] for name in self._baggage_names if name in carried}
-            meta = {**meta, "baggage": known} if known else meta
-        event["meta"] = redaction.meta(meta)
+            if known:
+                meta = {**meta, "baggage": redaction.clean(known)}
+        event["meta"] = meta if clean else redaction.meta(meta)
         if isinstance(error, BaseException):
             event["meta"]["error"] = describe_error(error)
         line = orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
