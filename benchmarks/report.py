@@ -35,6 +35,8 @@ _LABELS = {
     "ours_all_signals_tenth": "ours, all three, 10 % sampled",
 }
 
+_ROUTES = {TRIVIAL: "trivial", QUERY: "database"}
+
 Rounds = list[dict[str, Any]]
 Statistic = Callable[[Sequence[dict[str, Any]]], float]
 
@@ -100,9 +102,9 @@ def _in_process(part: str, rounds: Rounds, names: Sequence[str], routes: Sequenc
             rows.append([NAMES[name], whole, "" if name == "bare" else over.format(1)])
             if name != "bare":
                 bars[_LABELS[name]] = over
-        result.append(f"The {route} route, µs of CPU per request, median and its 95 % interval:")
+        result.append(f"The {_ROUTES[route]} route, µs of CPU per request, median and its 95 % interval:")
         result.append(_table(["", "in all", "over bare"], rows))
-        plots.bars(f"{part}-{route}", bars, f"µs of CPU per request over bare FastAPI, {route} route")
+        plots.bars(f"{part}-{route}", bars, f"µs of CPU per request over bare FastAPI, {_ROUTES[route]} route")
         result.append(f"![](plots/{part}-{route}.svg)")
     return result
 
@@ -147,11 +149,11 @@ def _over_http(part: str, rounds: Rounds) -> list[str]:
             )
             if name != "bare":
                 bars[_LABELS[name]] = share
-        result.append(f"The {route} route:")
+        result.append(f"The {_ROUTES[route]} route:")
         result.append(
             _table(["", "requests a second", "% of bare", "server's CPU, µs per request", "times bare's"], rows)
         )
-        plots.bars(f"{part}-{route}", bars, f"throughput, % of bare FastAPI, {route} route", line=100)
+        plots.bars(f"{part}-{route}", bars, f"throughput, % of bare FastAPI, {_ROUTES[route]} route", line=100)
         result.append(f"![](plots/{part}-{route}.svg)")
     return result
 
