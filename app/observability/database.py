@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -100,36 +101,60 @@ class _Hooks:
 
     def execute(self, cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
         """Run one statement (SQLAlchemy's hook `do_execute`)."""
-        with self._measured(context, statement):
-            self._dialect.do_execute(cursor, statement, parameters, context)
+        self._measure(self._dialect.do_execute, context, 1, cursor, statement, parameters)
         return True
 
     def execute_without_parameters(self, cursor: Any, statement: str, context: Any) -> bool:
         """Run one statement as it stands (`do_execute_no_params`)."""
-        with self._measured(context, statement):
-            self._dialect.do_execute_no_params(cursor, statement, context)
+        self._measure(self._dialect.do_execute_no_params, context, 1, cursor, statement)
         return True
 
     def execute_many(self, cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
         """Run one statement for each set of parameters (`do_executemany`)."""
-        with self._measured(context, statement, len(parameters)):
-            self._dialect.do_executemany(cursor, statement, parameters, context)
+        self._measure(self._dialect.do_executemany, context, len(parameters), cursor, statement, parameters)
         return True
 
-    def _measured(self, context: ExecutionContext, statement: str, size: int = 1) -> "_Execution":
+    def _measure(
+        self, run: Callable[..., None], context: ExecutionContext, size: int, cursor: Any, statement: str, *given: Any
+    ) -> None:
+        """Run a statement: timed, counted, its span ended, however it ends."""
         found = _statement(context, statement)
-        span = None
-        if state.on and trace.get_current_span().get_span_context().is_valid:
-            name, attributes = self._described(found.model, found.operation, batch=size > 1)
-            span = state.tracer.start_span(name, kind=SpanKind.CLIENT)
-            if span.is_recording():
-                put(span, attributes)
-                if size > 1:
-                    span.set_attribute("db.operation.batch.size", size)
-                if context.compiled is not None and not isinstance(context.compiled.statement, TextClause):
-                    # Values are placeholders there; hand-written SQL may hold values, and stays out.
-                    put(span, {"db.query.text": statement[:_MAX_TEXT]})
-        return _Execution(found, span, self._slow)
+        span = self._span(found, context, statement, size) if state.on else None
+        started = perf_counter()
+        try:
+            run(cursor, statement, *given, context)
+        except BaseException as error:
+            self._record(found, span, perf_counter() - started, error)
+            raise
+        self._record(found, span, perf_counter() - started, None)
+
+    def _span(self, found: "_Statement", context: ExecutionContext, statement: str, size: int) -> Span | None:
+        if not trace.get_current_span().get_span_context().is_valid:
+            return None
+        name, attributes = self._described(found.model, found.operation, batch=size > 1)
+        span = state.tracer.start_span(name, kind=SpanKind.CLIENT)
+        if span.is_recording():
+            put(span, attributes)
+            if size > 1:
+                span.set_attribute("db.operation.batch.size", size)
+            if context.compiled is not None and not isinstance(context.compiled.statement, TextClause):
+                # Values are placeholders there; hand-written SQL may hold values, and stays out.
+                put(span, {"db.query.text": statement[:_MAX_TEXT]})
+        return span
+
+    def _record(self, found: "_Statement", span: Span | None, seconds: float, error: BaseException | None) -> None:
+        found.duration.observe(seconds)
+        if seconds >= self._slow:
+            found.slow.inc()
+        failed = isinstance(error, Exception)  # a cancelled request is no failure of the database
+        if failed:
+            found.errors.inc()
+        if span is not None:
+            if error is not None and failed:
+                if code := getattr(error, "sqlstate", None):
+                    span.set_attribute("db.response.status_code", code)
+                errors.record(span, error)
+            span.end()
 
     def _describe(self, model: str, operation: str, *, batch: bool) -> tuple[str, dict[str, str | int]]:
         """Return a span's name and attributes; `other` is the metrics' word and names neither table nor operation."""
@@ -140,36 +165,6 @@ class _Hooks:
             attributes["db.collection.name"] = model
         words = (attributes.get("db.operation.name"), attributes.get("db.collection.name") or self._database)
         return " ".join(str(word) for word in words if word), attributes
-
-
-class _Execution:
-    """One run of a statement: timed, counted, its span ended, however it ends."""
-
-    __slots__ = ("_slow", "_span", "_started", "_statement")
-
-    def __init__(self, statement: "_Statement", span: Span | None, slow: float) -> None:
-        self._statement = statement
-        self._span = span
-        self._slow = slow
-
-    def __enter__(self) -> None:
-        self._started = perf_counter()
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        seconds = perf_counter() - self._started
-        statement, span = self._statement, self._span
-        statement.duration.observe(seconds)
-        if seconds >= self._slow:
-            statement.slow.inc()
-        failed = isinstance(error, Exception)  # a cancelled request is no failure of the database
-        if failed:
-            statement.errors.inc()
-        if span is not None:
-            if error is not None and failed:
-                if code := getattr(error, "sqlstate", None):
-                    span.set_attribute("db.response.status_code", code)
-                errors.record(span, error)
-            span.end()
 
 
 class _Statement(NamedTuple):
