@@ -198,7 +198,7 @@ DRILLS = {
 }
 
 CANNOT = {
-    "ConversionCollapsed": "it compares with the day before: a drill would have to last a day",
+    "ConversionCollapsed": "it compares half an hour with the day before: the shop would be broken for most of an hour",
     "ElasticsearchDiskHigh": "it is the host's own disk; filling it to 85 % may take down what else runs there",
     "ElasticsearchRejectedWrites": "10,000 writes have to wait at once, a load that would take the machine along",
     "HostDiskAlmostFull": "filling the host's disk to 95 % may take down what else runs there",
