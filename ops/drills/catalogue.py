@@ -162,11 +162,18 @@ DRILLS = {
         Drill("redis-stopped", "Redis stops", ways.stopped("redis"), ("RedisDown",), wave=9),
         Drill("page-gone", "the portal stops", ways.stopped("portal"), ("TargetVanished",), wave=9),
         Drill(
+            "traces-refused",
+            "Elasticsearch refuses to write traces, as it does on a full disk",
+            ways.TRACES_REFUSED,
+            ("JaegerSpansDropped",),
+            wave=1,
+        ),
+        Drill(
             "elasticsearch-hangs",
             "Elasticsearch does not answer",
             ways.frozen("elasticsearch"),
             ("ElasticsearchUnhealthy",),
-            silences=("JaegerSpansDropped",),
+            silences=("TraceSpansDropped",),
             wave=10,
         ),
         Drill(

@@ -60,6 +60,12 @@ wait
 """
 """For three seconds no connection is let in beyond those there are. One of them, held open, puts it right again."""
 
+BLOCK = """
+curl -sS --fail-with-body -o /dev/null -u "elastic:$(cat /run/secrets/elastic)" -H "Content-Type: application/json" \\
+  -X PUT "http://127.0.0.1:9200/jaeger-span-*/_settings" -d "$1"
+"""
+"""Change a setting of the indices that hold spans."""
+
 BUSY = """
 import multiprocessing, os, sys, time
 

@@ -112,6 +112,10 @@ def _forget_names(stage: Stage) -> None:
     stage.start("jaeger")
 
 
+def _block(stage: Stage, *, on: bool) -> None:
+    stage.shell("elasticsearch", programs.BLOCK, f'{{"index.blocks.write": {str(on).lower()}}}')
+
+
 # ── watchers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 def rules(text: str) -> Way:
     """Give Prometheus one more rule file."""
@@ -159,6 +163,7 @@ DEADLOCK = Way(_deadlock, lambda _: None)
 REDIS_FULL = Way(_fill_redis, _empty_redis)
 REDIS_CLOSED = Way(_refuse_connections, _let_connections_in)
 GARBAGE = Way(_write_garbage, _remove_garbage)
+TRACES_REFUSED = Way(lambda stage: _block(stage, on=True), lambda stage: _block(stage, on=False))
 LONG_NAME = Way(_send_long_name, _forget_names)
 TEMPLATE_BROKEN = Way(_break_template, _mend_template)
 CHAT_REFUSES = Way(_refuse_chat, _take_chat)
