@@ -80,7 +80,7 @@ def _summary() -> list[str]:
     rows.append([f"a sampled request, of {NAMES['contrib_traces']}'s CPU over bare", spans, ""])
     line = estimate(lines, _cost("ours", "us")).format(1)
     text = (
-        f"A log line of ours, redacted: {line} µs. The database route takes some 15 times the CPU of the trivial one and "
+        f"A log line of ours, redacted: {line} µs. The database route takes 15 times the CPU of the trivial one and "
         "scatters by more than what is looked for; and every library costs more in it than on the trivial route, "
         "presumably because a request that has been through the database finds the processor's caches cold."
     )
