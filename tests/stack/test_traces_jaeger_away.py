@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import median, quantiles
 
 import load
 import pytest
@@ -114,20 +115,46 @@ def test_what_is_lost_is_counted_and_traces_flow_again(pair: Pair) -> None:
     assert not missing
 
 
+def test_what_elasticsearch_refuses_is_counted(stack: Stack) -> None:
+    """JaegerSpansDropped rests on it: to the exporter such spans are sent."""
+    elasticsearch, index = stack.elasticsearch, "jaeger-span-2001-01-02"
+    url, body = f"{elasticsearch.url}/{index}", {"settings": {"index": {"blocks": {"write": True}}}}
+    elasticsearch.session.delete(url, auth=elasticsearch.auth, timeout=10)
+    assert elasticsearch.session.put(url, json=body, auth=elasticsearch.auth, timeout=10).ok
+    began = 978_393_600_000_000_000  # 2001-01-02
+    span = {"traceId": secrets.token_hex(16), "spanId": secrets.token_hex(8), "name": "too late", "kind": 1}
+    span |= {"startTimeUnixNano": str(began), "endTimeUnixNano": str(began + 1)}
+    scopes = {"resourceSpans": [{"resource": {}, "scopeSpans": [{"spans": [span]}]}]}
+    try:
+        with beside(stack, "jaeger", ports=[16686, 4318], ready="/api/services") as jaeger:
+            assert requests.post(f"{jaeger.http(4318).url}/v1/traces", json=scopes, timeout=10).ok
+
+            def counted() -> bool:
+                text = jaeger.read("http://127.0.0.1:8888/metrics")
+                found = re.findall(r"^jaeger_storage_bulk_index_errors_total\{.*\} (\d+)$", text, re.MULTILINE)
+                return sum(map(int, found)) >= 1
+
+            eventually(counted, within=20, what="the refused span in jaeger_storage_bulk_index_errors_total")
+    finally:
+        elasticsearch.session.delete(
+            f"{url},jaeger-service-2001-01-02?ignore_unavailable=true", auth=elasticsearch.auth, timeout=10
+        )
+
+
 @pytest.mark.long
 def test_a_minute_without_jaeger_again_and_again(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
-    rate, absent, present, pause = 60, 60, 30, 12
-    pair.load(rate=rate, seconds=10)  # warm
-    requested = 10 * rate
+    rate, absent, pause = 60, 60, 12
+    requested = len(pair.load(rate=rate, seconds=10).trace_ids)  # warm
     with_it: list[float] = []
     without: list[float] = []
     for round_ in range(7):
         gone = round_ % 2 == 1
         stopped = pair.away(absent) if gone else None
-        run = pair.load(rate=rate, seconds=absent if gone else present)
-        requested += len(run.trace_ids)
-        assert set(run.statuses) == {"200"}, run.statuses
-        (without if gone else with_it).append(run.p95)
+        for _ in range(3 if gone else 2):
+            run = pair.load(rate=rate, seconds=absent / 3)
+            requested += len(run.trace_ids)
+            assert set(run.statuses) == {"200"}, run.statuses
+            (without if gone else with_it).append(run.p95)
         if stopped:
             stopped.join()
             time.sleep(pause)
@@ -141,4 +168,5 @@ def test_a_minute_without_jaeger_again_and_again(pair: Pair, capsys: pytest.Capt
     }
     with capsys.disabled():
         sys.stdout.write(f"\n{figures}\n")
-    assert max(without) <= max(*with_it, 1.25 * sum(with_it) / len(with_it))
+    # medians: whatever else this machine does spoils single runs of either kind
+    assert median(without) <= max(1.25 * median(with_it), quantiles(with_it, n=4)[2])
