@@ -42,8 +42,9 @@ class Played:
 
     @property
     def over(self) -> bool:
-        """Whether people know that it is over."""
-        return self.undone is not None and all(map(self.timeline.over, self.drill.causes))
+        """Whether people know by every channel that what fired is over, late as its message may come."""
+        fired = [alert for alert in self.drill.causes if self.timeline.at(alert, "firing")]
+        return self.undone is not None and all(self.timeline.told(a) and self.timeline.over(a) for a in fired)
 
     def missing(self) -> list[str]:
         """Say what did not come."""
@@ -179,7 +180,7 @@ def _undo_what_was_left(stage: Stage) -> None:
 def _show(steps: Sequence[Step], began: float) -> None:
     for one in steps:
         if one.alert != "Watchdog":
-            item(f"{one.at - began:7.1f} s  {one.alert:<32}{one.what}")
+            item(f"{one.at - began:7.1f} s  {one.alert:<34}{one.what}")
 
 
 def _channels(stage: Stage) -> tuple[str, ...]:

@@ -108,8 +108,10 @@ class Stage:
 
     def post_alert(self, labels: dict[str, str], annotations: dict[str, str], *, seconds: float) -> None:
         """Hand Alertmanager an alert of our own, which ends by itself."""
-        ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
-        post(f"{self.alertmanager}/api/v2/alerts", [{"labels": labels, "annotations": annotations, "endsAt": ends}])
+        now = time.time()
+        starts, ends = (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at)) for at in (now, now + seconds))
+        alert = {"labels": labels, "annotations": annotations, "startsAt": starts, "endsAt": ends}
+        post(f"{self.alertmanager}/api/v2/alerts", [alert])
 
 
 def post(url: str, body: Any) -> None:
