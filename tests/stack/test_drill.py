@@ -23,6 +23,8 @@ def fault_runs() -> bool:
 @contextmanager
 def drill() -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """`make drill`'s own process, when it has broken what it breaks, and what it said until then."""
+    # tests that a shell runs in its background ignore SIGINT, and so would what they start
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", "ops", "drill"],
         cwd=ROOT,
@@ -31,6 +33,7 @@ def drill() -> Iterator[tuple["subprocess.Popen[str]", str]]:
         stderr=subprocess.STDOUT,
         text=True,
     )
+    signal.signal(signal.SIGINT, previous)
     assert process.stdout is not None
     try:
         said = ""
