@@ -1,4 +1,4 @@
-"""How many spans a second one Jaeger takes and Elasticsearch stores here: the figure of docs/guides/splitting-jaeger.md."""
+"""How many spans a second one Jaeger takes and Elasticsearch stores: the figure of docs/guides/splitting-jaeger.md."""
 
 import secrets
 import sys
