@@ -98,6 +98,8 @@ class Group:
 @pytest.fixture(scope="module")
 def calls(stack: Stack, shoppers_off: None, switches: Switches) -> Group:  # noqa: ARG001 - a fixture takes no mark
     """The faults that hit calls, all at once, each on a route of its own where it could be confused with another."""
+    # the last scrape may be from a fault of an earlier test
+    eventually(lambda: not stack.prometheus.query("fault_active > 0"), within=30, what="no fault in Prometheus's eyes")
     begin = time.time()
     customer = Customer(stack.shop)
     products = customer.request("GET", "/products?limit=100").body["items"]
