@@ -97,6 +97,10 @@ def listing() -> list[str]:
     return lines
 
 
+class OnAlreadyError(OpsError):
+    """An alert that a drill should cause is on before it begins; nothing was broken."""
+
+
 def play(stage: Stage, drills: Sequence[Drill], *, mark: str = "") -> list[Played]:
     """Play drills side by side: inject, follow until people know, undo, follow until they know that it is over.
 
@@ -199,4 +203,6 @@ def _refuse_if_it_proves_nothing(stage: Stage, drills: Sequence[Drill]) -> None:
     alerts = order.ask(f"{stage.prometheus}/api/v1/alerts")["data"]["alerts"]
     active = {str(alert["labels"]["alertname"]) for alert in alerts}
     if already := sorted(active & {alert for one in drills for alert in one.causes}):
-        raise OpsError(f"{', '.join(already)}: on already, so a drill would prove nothing", "wait until that is over")
+        raise OnAlreadyError(
+            f"{', '.join(already)}: on already, so a drill would prove nothing", "wait until that is over"
+        )
