@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from ops import choice, compose, dotenv, engine, fetch, finding, order, preflight, secrets, start, urls
+from ops import checkout, choice, compose, dotenv, engine, fetch, finding, order, preflight, secrets, start, urls
 from ops.choice import Choice
 from ops.console import OpsError, ask, is_interactive, item, say, step
 from ops.shell import BUILD, run, tail
@@ -78,6 +78,8 @@ def prepare(*, to_start: bool = True) -> tuple[Choice, dict[str, Any]]:
     finding.report(found_here)
     if not found_here:
         item("memory, disk, ports and clock are fine")
+    if unreadable := checkout.make_readable():
+        item(f"{unreadable} files and folders of this checkout made readable for the containers' users")
     step("Passwords")
     made = secrets.ensure(compose.volumes(resolved["name"]))
     dotenv.write_ours({**dotenv.read_ours(), "SECRETS_CHANGED": secrets.changed()})

@@ -30,7 +30,11 @@ def checkout(request: pytest.FixtureRequest) -> Iterator[tuple[int, Path]]:
     parent.mkdir(mode=0o700)
     os.chown(parent, uid, uid)
     folder = parent / "stack"
-    run(uid, parent, "git", "-c", "safe.directory=*", "clone", "--quiet", str(ROOT), str(folder))
+    # by a bundle: git does not serve a user the repository of another one
+    bundle = parent / "project.bundle"
+    subprocess.run(["git", "-C", str(ROOT), "bundle", "create", "--quiet", str(bundle), "HEAD"], check=True)
+    os.chown(bundle, uid, uid)
+    run(uid, parent, "git", "clone", "--quiet", str(bundle), str(folder))
     ports = re.findall(
         r"127\.0\.0\.1:\$\{([A-Z_]+_PORT):-(\d+)\}", (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     )
