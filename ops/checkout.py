@@ -13,7 +13,7 @@ _ENTER = stat.S_IXGRP | stat.S_IXOTH
 def make_readable(root: Path = ROOT) -> int:
     """Let every user read the project's files, which containers mount and images hold; return how many were not.
 
-    After a clone with a strict umask they are their owner's alone. What is hidden (.secrets, .git, …) stays so, and what
+    After a clone with a strict umask they are their owner's alone. What is hidden (.secrets, .git, …) stays so, what
     belongs to somebody else is left to them.
     """
     changed = 0
@@ -21,12 +21,11 @@ def make_readable(root: Path = ROOT) -> int:
         if top.name.startswith("."):
             continue
         for path in [top, *top.rglob("*")]:
-            if path.is_symlink():
-                continue
-            mode = path.stat().st_mode
-            wanted = mode | _READ | (_ENTER if mode & stat.S_IXUSR else 0)
-            if wanted != mode:
-                with contextlib.suppress(PermissionError):
+            # somebody else's, or gone since: a cache that Python writes meanwhile
+            with contextlib.suppress(PermissionError, FileNotFoundError):
+                mode = path.lstat().st_mode
+                wanted = mode | _READ | (_ENTER if mode & stat.S_IXUSR else 0)
+                if wanted != mode and not stat.S_ISLNK(mode):
                     path.chmod(stat.S_IMODE(wanted))
                     changed += 1
     return changed
