@@ -39,7 +39,7 @@ class Robot:
         Errors name no URL, because the address is the robot's password.
         """
         url = self._address.copy_merge_params(query) if query else self._address
-        # UTF-8 as it is: WeCom refuses \uXXXX
+        # UTF-8 as it is: WeCom refuses escapes such as \u4e2d
         request = self._client.build_request(
             "POST", url, content=orjson.dumps(payload), headers={"Content-Type": "application/json; charset=utf-8"}
         )
