@@ -9,7 +9,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from starlette.types import Scope
 
 from observability.logs import redaction
-from observability.metrics.http import METHODS, UNMATCHED
+from observability.metrics.http import METHODS, OTHER_METHOD, UNMATCHED
 from observability.traces import errors
 from observability.traces.attributes import put
 from observability.traces.state import state
@@ -76,7 +76,7 @@ def start(scope: Scope, headers: dict[bytes, bytes]) -> ServerSpan:
 def _attributes(scope: Scope, headers: dict[bytes, bytes], method: str) -> dict[str, str | int]:
     known = method in METHODS
     attributes: dict[str, str | int] = {
-        "http.request.method": method if known else "_OTHER",
+        "http.request.method": method if known else OTHER_METHOD,
         "url.path": redaction.text(scope["path"]),
         "url.scheme": scope.get("scheme", "http"),
         "network.protocol.version": scope.get("http_version", "1.1"),
