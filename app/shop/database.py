@@ -52,9 +52,11 @@ class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         self._transactions = async_sessionmaker(engine, expire_on_commit=False)
-        # A lone SELECT needs no BEGIN and COMMIT around it: two round trips less.
-        autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._readings = async_sessionmaker(autocommit, expire_on_commit=False)
+        # A lone SELECT needs no BEGIN and COMMIT around it: two round trips less. The option is the sessions', not an
+        # engine's: that sets it where nothing gives the connection back when the request is cancelled meanwhile.
+        self._readings = async_sessionmaker(
+            engine, expire_on_commit=False, execution_options={"isolation_level": "AUTOCOMMIT"}
+        )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:

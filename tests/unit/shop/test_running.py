@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from redis.asyncio import Redis
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import QueuePool
 
 from observability.metrics.reading import total
 from observability.settings import read_settings
@@ -99,6 +100,23 @@ async def test_the_pool_fault_takes_every_connection_and_gives_them_back(
     running = False
     async with asyncio.timeout(2):
         await shop.database.ping()
+
+
+@pytest.mark.parametrize("way", ["reading", "transaction"])
+async def test_a_request_that_is_cancelled_gives_its_connection_back(shop: Shop, way: str) -> None:
+    async def ask() -> None:
+        async with getattr(shop.database, way)() as session:
+            await session.execute(text("SELECT 1"))
+
+    pool = shop.database.engine.sync_engine.pool
+    assert isinstance(pool, QueuePool)
+    for turns in range(100):  # turns of the event loop: as it takes the connection, prepares it, asks and gives it back
+        asking = asyncio.create_task(ask())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait([asking])
+        assert pool.checkedout() == 0, f"cancelled after {turns} turns"
 
 
 async def test_the_slow_query_fault_sleeps_in_the_database(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
