@@ -28,7 +28,6 @@ _SERVER_ERROR = 500
 _PATIENCE_SECONDS = 0.005
 """Nobody gives up sooner, and asking the server about it costs half as much as everything else here."""
 _INFO = LEVELS["INFO"]
-_SAMPLED = (b"-01", b"-03")  # traceparent: sampled, and sampled with a random id
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}").fullmatch
 
 
@@ -200,12 +199,8 @@ class HttpRequest(RequestContext):
         route = self.matched.route
         if route is None or self.status == _NOT_FOUND:
             route = routes.template(route, self.status)
-        trace: Trace
-        if span is not None:
-            trace = span.sampled_trace_id
-        elif (trace := self.headers.get(b"traceparent")) is not None and not trace.endswith(_SAMPLED):
-            trace = None
-        series(method, route, status).record(duration, (self.first_byte or end) - self.started, trace)
+        trace: Trace = self.headers.get(b"traceparent") if span is None else span.sampled_trace_id
+        series(method, route, status).record(duration, (self.first_byte or end) - self.started, trace, end)
         if span is not None:
             span.finish(method, route, status, error, self.user_id)
         if pipeline.threshold <= _INFO or status >= _CLIENT_ERROR:

@@ -8,31 +8,34 @@ from collections.abc import Callable
 from functools import lru_cache
 from time import perf_counter
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter
 from pydantic import Field
 from sqlalchemy import Engine, TextClause, event
-from sqlalchemy.engine.interfaces import Compiled, ExecutionContext
+from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
 from observability.metrics.database import (
+    BUCKETS,
     OPERATIONS,
     connections,
+    durations,
     max_connections,
-    query_duration,
     query_errors,
     slow_queries,
 )
+from observability.metrics.histogram import Observations
 from observability.settings import Settings, read_settings
 from observability.traces import errors
 from observability.traces.attributes import put
 from observability.traces.state import state
 
 _MAX_MODELS = 200
+_MAX_STATEMENTS = 2_000
 _MAX_TEXT = 2_000
 _KEYWORD = re.compile(r"[\s(]*([a-zA-Z]+)")
 _SYSTEMS = {"postgresql": "postgresql", "sqlite": "sqlite", "mysql": "mysql", "mariadb": "mariadb"}
@@ -101,32 +104,37 @@ class _Hooks:
 
     def execute(self, cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
         """Run one statement (SQLAlchemy's hook `do_execute`)."""
-        self._measure(self._dialect.do_execute, context, 1, cursor, statement, parameters)
-        return True
+        return self._measure(self._dialect.do_execute, context, 1, cursor, statement, parameters)
 
     def execute_without_parameters(self, cursor: Any, statement: str, context: Any) -> bool:
         """Run one statement as it stands (`do_execute_no_params`)."""
-        self._measure(self._dialect.do_execute_no_params, context, 1, cursor, statement)
-        return True
+        return self._measure(self._dialect.do_execute_no_params, context, 1, cursor, statement)
 
     def execute_many(self, cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
         """Run one statement for each set of parameters (`do_executemany`)."""
-        self._measure(self._dialect.do_executemany, context, len(parameters), cursor, statement, parameters)
-        return True
+        return self._measure(self._dialect.do_executemany, context, len(parameters), cursor, statement, parameters)
 
     def _measure(
         self, run: Callable[..., None], context: ExecutionContext, size: int, cursor: Any, statement: str, *given: Any
-    ) -> None:
+    ) -> bool:
         """Run a statement: timed, counted, its span ended, however it ends."""
-        found = _statement(context, statement)
+        found = _known.get(statement) or _statement(context, statement)
         span = self._span(found, context, statement, size) if state.on else None
         started = perf_counter()
+        error: BaseException | None = None
         try:
             run(cursor, statement, *given, context)
-        except BaseException as error:
-            self._record(found, span, perf_counter() - started, error)
+        except BaseException as raised:
+            error = raised
             raise
-        self._record(found, span, perf_counter() - started, None)
+        finally:
+            seconds = perf_counter() - started
+            found.duration.observe(seconds)
+            if seconds >= self._slow:
+                found.slow.inc()
+            if span is not None or error is not None:
+                _end(found, span, error)
+        return True
 
     def _span(self, found: "_Statement", context: ExecutionContext, statement: str, size: int) -> Span | None:
         if not trace.get_current_span().get_span_context().is_valid:
@@ -142,20 +150,6 @@ class _Hooks:
                 put(span, {"db.query.text": statement[:_MAX_TEXT]})
         return span
 
-    def _record(self, found: "_Statement", span: Span | None, seconds: float, error: BaseException | None) -> None:
-        found.duration.observe(seconds)
-        if seconds >= self._slow:
-            found.slow.inc()
-        failed = isinstance(error, Exception)  # a cancelled request is no failure of the database
-        if failed:
-            found.errors.inc()
-        if span is not None:
-            if error is not None and failed:
-                if code := getattr(error, "sqlstate", None):
-                    span.set_attribute("db.response.status_code", code)
-                errors.record(span, error)
-            span.end()
-
     def _describe(self, model: str, operation: str, *, batch: bool) -> tuple[str, dict[str, str | int]]:
         """Return a span's name and attributes; `other` is the metrics' word and names neither table nor operation."""
         attributes = dict(self._attributes)
@@ -167,37 +161,48 @@ class _Hooks:
         return " ".join(str(word) for word in words if word), attributes
 
 
+def _end(found: "_Statement", span: Span | None, error: BaseException | None) -> None:
+    failed = isinstance(error, Exception)  # a cancelled request is no failure of the database
+    if failed:
+        found.errors.inc()
+    if span is not None:
+        if error is not None and failed:
+            if code := getattr(error, "sqlstate", None):
+                span.set_attribute("db.response.status_code", code)
+            errors.record(span, error)
+        span.end()
+
+
 class _Statement(NamedTuple):
     """A statement's labels, and its series: looked up once, not at each run."""
 
     model: str
     operation: str
-    duration: Histogram
+    duration: Observations
     slow: Counter
     errors: Counter
 
 
-_known: "WeakKeyDictionary[Compiled, _Statement]" = WeakKeyDictionary()
+_known: dict[str, _Statement] = {}
+"""By text. SQLAlchemy gives a compiled statement's own string, so this asks no more than whether it is the same."""
+
 _models: set[str] = set()
 
 
 def _statement(context: ExecutionContext, text: str) -> _Statement:
-    """Return what a statement is. SQLAlchemy caches compiled ones, so this is computed once for each of them."""
-    compiled = context.compiled
-    if compiled is None:
-        return _series(_bounded("other"), _operation(text))
-    found = _known.get(compiled)
-    if found is None:
-        found = _known[compiled] = _series(_bounded(_table(compiled.statement)), _operation(text))
+    """Find out what a statement is, and keep it."""
+    table = _table(context.compiled.statement) if context.compiled else "other"
+    if len(_known) >= _MAX_STATEMENTS:  # a text with its values in it, over and over
+        _known.clear()
+    _known[text] = found = _series(_bounded(table), _operation(text))
     return found
 
 
 @lru_cache(maxsize=_MAX_MODELS * len(OPERATIONS))
 def _series(model: str, operation: str) -> _Statement:
     labels = (model, operation)
-    return _Statement(
-        model, operation, query_duration.labels(*labels), slow_queries.labels(*labels), query_errors.labels(*labels)
-    )
+    duration = durations.setdefault(labels, Observations(BUCKETS))
+    return _Statement(model, operation, duration, slow_queries.labels(*labels), query_errors.labels(*labels))
 
 
 def _table(statement: Any) -> str:

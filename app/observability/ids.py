@@ -12,10 +12,10 @@ class _Source:
     """What the ids of one process are made of."""
 
     def __init__(self) -> None:
-        self.random = random.Random(os.urandom(16))  # noqa: S311 - ids name things, they guard nothing
-        self.count = itertools.count(self.random.getrandbits(48))
-        self.factor = self.random.getrandbits(48) | 1  # odd: the products below differ for 2^48 numbers in a row
-        self.last = (0, "")
+        drawn = random.SystemRandom()
+        self.process = f"7{drawn.getrandbits(12):03x}-{0x8000 | drawn.getrandbits(14):04x}"
+        self.next = itertools.count(drawn.getrandbits(48)).__next__
+        self.factor = drawn.getrandbits(48) | 1  # odd: the products below differ for 2^48 numbers in a row
 
 
 _source = _Source()
@@ -25,14 +25,11 @@ os.register_at_fork(after_in_child=_source.__init__)  # type: ignore[misc]  # or
 def uuid7() -> str:
     """Return a new UUIDv7 as text: 48 bits of milliseconds since 1970, then 74 bits that look random.
 
-    Each request and each log line waits for one, so 26 of the bits are drawn once a millisecond, and the other 48 are
-    a counter, scrambled: no two ids of a process are equal, and nobody can count requests by them.
+    Each request and each log line waits for one, so 26 of the bits are drawn once for the process, and the other 48
+    are a counter, scrambled: no two ids of a process are equal, and nobody can count requests by them.
     """
     source = _source
     now = time.time_ns() // 1_000_000
-    last = source.last  # a tuple, replaced whole: another thread sees the old one or the new one
-    if last[0] != now:
-        drawn = source.random.getrandbits(26)
-        beginning = f"{now >> 16:08x}-{now & 0xFFFF:04x}-7{drawn >> 14:03x}-{0x8000 | drawn & 0x3FFF:04x}-"
-        source.last = last = (now, beginning)
-    return f"{last[1]}{next(source.count) * source.factor & _LOW:012x}"
+    tail = source.next() * source.factor & _LOW
+    # the old way of formatting: the newer ones go a longer way for each number
+    return "%08x-%04x-%s-%012x" % (now >> 16, now & 0xFFFF, source.process, tail)  # noqa: UP031 - see above

@@ -1,16 +1,24 @@
 """The series of the database. Only the hooks in observability.database write them."""
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge
+
+from observability.metrics.histogram import Histogram, Observations
 
 LABELS = ("model", "operation")
 OPERATIONS = ("select", "insert", "update", "delete", "other")
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.3, 0.5, 1.0, 2.0, 5.0)
+
+durations: dict[tuple[str, str], Observations] = {}
+"""By labels."""
 
 query_duration = Histogram(
     "db_query_duration_seconds",
     "Time of a statement in the database, failed ones included. model is the (first) table, operation the verb.",
     LABELS,
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.3, 0.5, 1, 2, 5),
+    lambda: [(labels, found, {}) for labels, found in list(durations.items())],
 )
+REGISTRY.register(query_duration)
 slow_queries = Counter("db_slow_queries_total", "Statements that took DB_SLOW_QUERY_SECONDS or longer.", LABELS)
 query_errors = Counter("db_query_errors_total", "Statements that the database or its driver refused.", LABELS)
 connections = Gauge("database_connections", "Connections of this process's pools that are in use.")

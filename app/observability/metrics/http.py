@@ -1,16 +1,16 @@
 """The series of HTTP requests. Only the middleware writes them."""
 
 import re
-from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
-from itertools import accumulate
 from time import time
+from typing import NamedTuple
 
 from prometheus_client import REGISTRY, Gauge
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.samples import Exemplar
-from prometheus_client.utils import floatToGoString
+
+from observability.metrics.histogram import Histogram, Observations
 
 UNMATCHED = "unmatched"
 """The route label of every request that matches no route, so that made-up paths cannot make series."""
@@ -30,14 +30,27 @@ CLIENT_CLOSED_REQUEST = 499
 OTHER_METHOD = "_OTHER"
 
 Trace = int | bytes | None
-"""The id of a sampled trace, or a `traceparent` that says so; it is made a label at the scrape, not at each request."""
+"""The id of a sampled trace, or the caller's `traceparent`; it is looked at when it may become an exemplar."""
 
+_EXEMPLAR_SECONDS = 1.0
+"""A bucket's exemplar stays so long: a scrape reads one of them, and one is as good as another."""
+
+_SAMPLED = (b"-01", b"-03")  # traceparent: sampled, and sampled with a random id
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}").fullmatch
 
 LABELS = ("method", "route", "status_code")
 
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 RESPONSE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.3, 0.5, 0.7, 1.0, 3.0, 5.0, 7.0, 10.0)
+
+
+class Seen(NamedTuple):
+    """A request that became an exemplar: its duration, when (Unix time), and perf_counter's time then."""
+
+    trace: Trace
+    duration: float
+    at: float
+    end: float
 
 
 class InProgress:
@@ -52,31 +65,23 @@ requests_in_progress.set_function(lambda: in_progress.count)
 
 
 class Series:
-    """What is known of one label set.
+    """What is known of one label set. The counter is the durations' count, so the two cannot disagree."""
 
-    Plain numbers, written by the event loop's thread alone: a counter and two histograms of prometheus_client, with
-    their locks and checks, would cost five times as much, and be half of the middleware's price. The counter is the
-    durations' sum, so the two cannot disagree.
-    """
-
-    __slots__ = ("duration_seconds", "durations", "exemplars", "response_seconds", "responses")
+    __slots__ = ("durations", "exemplars", "responses")
 
     def __init__(self) -> None:
-        self.durations = [0] * (len(DURATION_BUCKETS) + 1)  # by bucket; the last is what is beyond all bounds
-        self.duration_seconds = 0.0
-        self.responses = [0] * (len(RESPONSE_BUCKETS) + 1)
-        self.response_seconds = 0.0
-        self.exemplars: dict[int, tuple[Trace, float, float]] = {}
+        self.durations = Observations(DURATION_BUCKETS)
+        self.responses = Observations(RESPONSE_BUCKETS)
+        self.exemplars: dict[int, Seen] = {}
 
-    def record(self, duration: float, response_time: float, trace: Trace) -> None:
-        """Count one request."""
-        bucket = bisect_left(DURATION_BUCKETS, duration)
-        self.durations[bucket] += 1
-        self.duration_seconds += duration
-        self.responses[bisect_left(RESPONSE_BUCKETS, response_time)] += 1
-        self.response_seconds += response_time
+    def record(self, duration: float, response_time: float, trace: Trace, end: float) -> None:
+        """Count one request; `end` is perf_counter's time of its last byte."""
+        self.responses.observe(response_time)
+        bucket = self.durations.observe(duration)
         if trace:
-            self.exemplars[bucket] = (trace, duration, time())
+            seen = self.exemplars.get(bucket)
+            if (seen is None or end - seen.end >= _EXEMPLAR_SECONDS) and _sampled(trace):
+                self.exemplars[bucket] = Seen(trace, duration, time(), end)
 
 
 _all: dict[tuple[str, str, str], Series] = {}
@@ -101,40 +106,12 @@ class Requests:
             labels=LABELS,
         )
         for labels, found in list(_all.items()):
-            family.add_metric(labels, sum(found.durations))
+            family.add_metric(labels, sum(found.durations.counts))
         yield family
 
 
-class RequestHistogram:
-    """A histogram of the requests: a collector for prometheus_client."""
-
-    def __init__(
-        self,
-        name: str,
-        documentation: str,
-        bounds: tuple[float, ...],
-        read: Callable[[Series], tuple[list[int], float, dict[int, tuple[Trace, float, float]]]],
-    ) -> None:
-        self._name = name
-        self._documentation = documentation
-        self._bounds = [*map(floatToGoString, bounds), "+Inf"]
-        self._read = read
-
-    def collect(self) -> Iterator[Metric]:
-        """Give the histogram of each label set that was observed; one that never was has no buckets yet."""
-        family = HistogramMetricFamily(self._name, self._documentation, labels=LABELS)
-        for labels, found in list(_all.items()):
-            counts, seconds, seen = self._read(found)
-            cumulative = list(accumulate(counts))
-            if cumulative[-1]:
-                exemplars = {
-                    bucket: Exemplar({"trace_id": trace_id}, value, at)
-                    for bucket, (trace, value, at) in list(seen.items())
-                    if (trace_id := _trace_id(trace))
-                }
-                buckets = [(bound, cumulative[n], exemplars.get(n)) for n, bound in enumerate(self._bounds)]
-                family.add_metric(labels, buckets, seconds)  # type: ignore[arg-type]  # it takes None for an exemplar
-        yield family
+def _sampled(trace: Trace) -> bool:
+    return not isinstance(trace, bytes) or trace.endswith(_SAMPLED)
 
 
 def _trace_id(trace: Trace) -> str | None:
@@ -144,18 +121,26 @@ def _trace_id(trace: Trace) -> str | None:
     return found[1].decode() if found else None
 
 
+def _exemplars(found: Series) -> dict[int, Exemplar]:
+    return {
+        bucket: Exemplar({"trace_id": trace_id}, seen.duration, seen.at)
+        for bucket, seen in list(found.exemplars.items())
+        if (trace_id := _trace_id(seen.trace))
+    }
+
+
 requests = Requests()
-request_duration = RequestHistogram(
+request_duration = Histogram(
     "http_request_duration_seconds",
     "Time from the request's arrival to the last byte of its answer.",
-    DURATION_BUCKETS,
-    lambda found: (found.durations, found.duration_seconds, found.exemplars),
+    LABELS,
+    lambda: [(labels, found.durations, _exemplars(found)) for labels, found in list(_all.items())],
 )
-response_time = RequestHistogram(
+response_time = Histogram(
     "http_response_time_seconds",
     "Time from the request's arrival to the first byte of its answer.",
-    RESPONSE_BUCKETS,
-    lambda found: (found.responses, found.response_seconds, {}),
+    LABELS,
+    lambda: [(labels, found.responses, {}) for labels, found in list(_all.items())],
 )
 for _instrument in (requests, request_duration, response_time):
     REGISTRY.register(_instrument)

@@ -355,13 +355,23 @@ async def test_without_spans_here_an_exemplar_is_the_callers_sampled_trace(
     client: httpx.AsyncClient,
     given: str,
     kept: bool,  # noqa: FBT001 - a parameter
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def exemplars() -> str:
-        accept = {"accept": "application/openmetrics-text;version=1.0.0"}
-        lines = (await client.get("/metrics", headers=accept)).text.splitlines()
-        return "\n".join(line for line in lines if 'route="/mine"' in line and " # " in line)
-
+    monkeypatch.setattr("observability.metrics.http._EXEMPLAR_SECONDS", 0.0)
     await client.get("/mine", headers={"traceparent": "00-" + "a" * 32 + "-" + "b" * 16 + "-01"})
-    assert "a" * 32 in await exemplars()
+    assert "a" * 32 in await exemplars(client)
     await client.get("/mine", headers={"traceparent": given.replace("\n", " ")})
-    assert (given.split("-")[1] in await exemplars()) is kept
+    assert (given.split("-")[1] in await exemplars(client)) is kept
+
+
+async def test_an_exemplar_stays_for_a_second(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    for digit in "cd":
+        monkeypatch.setattr("observability.metrics.http._EXEMPLAR_SECONDS", 0.0 if digit == "c" else 3600.0)
+        await client.get("/mine", headers={"traceparent": "00-" + digit * 32 + "-" + "b" * 16 + "-01"})
+        assert "c" * 32 in await exemplars(client)
+
+
+async def exemplars(client: httpx.AsyncClient) -> str:
+    accept = {"accept": "application/openmetrics-text;version=1.0.0"}
+    lines = (await client.get("/metrics", headers=accept)).text.splitlines()
+    return "\n".join(line for line in lines if 'route="/mine"' in line and " # " in line)
