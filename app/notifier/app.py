@@ -41,8 +41,8 @@ def create_app(settings: NotifierSettings | None = None) -> FastAPI:
         version="0.1.0",
         lifespan=lifespan,
     )
-    # the watchdog calls every minute, for ever
-    observability.install(app, service=SERVICE, quiet={"/api/v1/watchdog"})
+    # asked by machines, for ever: the watchdog every minute, the page by the black-box probe
+    observability.install(app, service=SERVICE, quiet={"/", "/api/v1/watchdog"})
     problems.install(app)
     app.include_router(webhooks.router)
     app.include_router(api.router)

@@ -2,13 +2,15 @@
 
 import hmac
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
 from observability.faults.model import DELAYED, LONGEST, OF_THE_PROCESS, Fault, FaultName, FaultSettings
-from observability.faults.switches import switches
+from observability.faults.switches import StoreAwayError, switches
 
 
 class FaultRequest(BaseModel):
@@ -46,11 +48,21 @@ def fault_router(settings: FaultSettings) -> APIRouter:
         if name not in DELAYED and request.delay:
             raise HTTPException(422, f"{name} delays nothing: leave delay out")
         fault = Fault(name=name, ends_at=time.time() + request.seconds, **request.model_dump(exclude={"seconds"}))
-        await switches.put(fault)
+        with _answering_503():
+            await switches.put(fault)
         return fault
 
     @router.delete("/{name}", status_code=204)
     async def end_fault(name: FaultName) -> None:
-        await switches.remove(name)
+        with _answering_503():
+            await switches.remove(name)
 
     return router
+
+
+@contextmanager
+def _answering_503() -> Iterator[None]:
+    try:
+        yield
+    except StoreAwayError as error:  # a fault of Redis may be what is being tried: no error of the service
+        raise HTTPException(503, f"{error}; faults end by themselves, or try again") from error

@@ -5,6 +5,7 @@ import errno
 import mmap
 import os
 import random
+from collections.abc import Awaitable
 from typing import get_args
 
 from prometheus_client import Gauge
@@ -24,6 +25,10 @@ _LAST_WORDS_SECONDS = 0.2
 
 _log = get_logger(__name__)
 _active = Gauge("fault_active", "1 while the fault runs in this process.", ["fault"])
+
+
+class StoreAwayError(Exception):
+    """The store of the switches does not answer; nothing was changed that all replicas would see."""
 
 
 class Switches:
@@ -50,15 +55,13 @@ class Switches:
             self._start_polling()
 
     async def put(self, fault: Fault) -> None:
-        """Start a fault, or replace it."""
-        await self._store.save(fault)
-        await self._follow()
+        """Start a fault, or replace it; StoreAwayError when its store does not answer."""
+        await self._told(self._store.save(fault))
         self._start_polling()
 
     async def remove(self, name: FaultName) -> None:
-        """End a fault; nothing when it does not run."""
-        await self._store.remove(name)
-        await self._follow()
+        """End a fault; nothing when it does not run; StoreAwayError when its store does not answer."""
+        await self._told(self._store.remove(name))
 
     def hit(self, name: FaultName, route: str | None = None) -> Fault | None:
         """Return the fault when it hits this call on `route` (by default the current request's), None otherwise."""
@@ -70,6 +73,13 @@ class Switches:
             if fault.route != (route or (context.route if context else None)):
                 return None
         return fault if random.random() < fault.share else None  # noqa: S311 - a share needs no secrecy
+
+    async def _told(self, change: Awaitable[None]) -> None:
+        try:
+            await change
+            await self._follow()
+        except Exception as error:  # whatever the store's client raises
+            raise StoreAwayError(f"the store of the fault switches does not answer: {error!r}") from error
 
     def _start_polling(self) -> None:
         loop = asyncio.get_running_loop()

@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 from prometheus_client import REGISTRY
+from settling import settled
 
 import observability
 
@@ -68,14 +69,6 @@ async def send(port: int, request: bytes, read: int = 0) -> bytes:
     with contextlib.suppress(ConnectionError):
         await writer.wait_closed()
     return answer
-
-
-async def settled(value: Callable[[], bool]) -> bool:
-    for _ in range(100):
-        if value():
-            return True
-        await asyncio.sleep(0.02)
-    return False
 
 
 @pytest.mark.parametrize(

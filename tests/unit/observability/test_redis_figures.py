@@ -10,6 +10,7 @@ from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from settling import settled
 
 from observability.cache import CacheRecorder, instrument_redis, watch_redis
 from observability.metrics.snapshot import application
@@ -59,32 +60,24 @@ def filled() -> list[float | None]:
     return [REGISTRY.get_sample_value(name, {"cache_type": "test-server"}) for name in ("cache_used", "cache_capacity")]
 
 
-async def settled(expected: list[float | None]) -> bool:
-    for _ in range(200):
-        if filled() == expected:
-            return True
-        await asyncio.sleep(0.01)
-    return False
-
-
 async def test_the_fill_is_the_servers_and_unknown_while_it_is_away(server: tuple[Server, Redis]) -> None:
-    assert await settled([30, 120])
+    assert await settled(lambda: filled() == [30, 120])
     server[0].away = True
-    assert await settled([None, None])
+    assert await settled(lambda: filled() == [None, None])
     server[0].away, server[0].limit = False, 0
-    assert await settled([30, None])  # a server without a limit
+    assert await settled(lambda: filled() == [30, None])  # a server without a limit
 
 
 async def test_evictions_count_from_when_the_watch_began(server: tuple[Server, Redis], change: Change) -> None:
     labels = {"cache_type": "test-server"}
     change("cache_evictions_total", **labels)
-    assert await settled([30, 120])
+    assert await settled(lambda: filled() == [30, 120])
     assert change("cache_evictions_total", **labels) == 0  # those before are not ours to count
     server[0].evicted, server[0].used = 12, 31
-    assert await settled([31, 120])
+    assert await settled(lambda: filled() == [31, 120])
     assert change("cache_evictions_total", **labels) == 5
     server[0].evicted, server[0].used = 1, 32  # restarted
-    assert await settled([32, 120])
+    assert await settled(lambda: filled() == [32, 120])
     assert change("cache_evictions_total", **labels) == 5
     assert application().cache.details.evictions >= 5
 
