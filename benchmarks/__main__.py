@@ -57,7 +57,7 @@ def metrics_in_process(count: int, *, more: bool) -> None:
                 way: runs.fresh(
                     "in_process",
                     way,
-                    *_ROUTES,
+                    *(apps.TRIVIAL, apps.COLD, apps.QUERY),
                     env=env | {client.TRACED: "1"} | (exporting(receiver) if way.endswith("_metrics") else {}),
                 )
                 for way in runs.shuffled(METRICS)

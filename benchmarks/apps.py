@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 DATABASE = "BENCHMARK_DATABASE"
-TRIVIAL, QUERY = "trivial", "query"
-PATHS = {TRIVIAL: "/hello/world", QUERY: "/items/7"}
+TRIVIAL, COLD, QUERY = "trivial", "cold", "query"
+PATHS = {TRIVIAL: "/hello/world", COLD: "/hello/world", QUERY: "/items/7"}
 
 
 class Base(DeclarativeBase):
