@@ -87,12 +87,30 @@ async def test_refused_statements_count_too(engine: AsyncEngine, change: Change)
     assert count(change, **labels) == 2
 
 
+SLOW = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000000) SELECT max(i) FROM n"
+
+
+async def test_a_statement_whose_request_is_cancelled_counts_and_is_no_error(
+    engine: AsyncEngine, change: Change, spans: Any
+) -> None:
+    labels = {"model": "other", "operation": "other"}
+    change("db_query_errors_total", **labels)
+    count(change, **labels)
+    async with engine.connect() as connection:
+        with traced("cancelled"), pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await connection.execute(text(SLOW))
+    assert count(change, **labels) == 1
+    assert change("db_query_errors_total", **labels) == 0
+    statement = next(span for span in spans.get_finished_spans() if span.kind is SpanKind.CLIENT)
+    assert statement.status.status_code is StatusCode.UNSET
+
+
 async def test_slow_statements_count(engine: AsyncEngine, change: Change) -> None:
     labels = {"model": "other", "operation": "other"}
     change("db_slow_queries_total", **labels)
-    slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000000) SELECT max(i) FROM n"
     async with engine.connect() as connection:
-        await connection.execute(text(slow))
+        await connection.execute(text(SLOW))
     assert change("db_slow_queries_total", **labels) == 1
 
 
