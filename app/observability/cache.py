@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from observability.metrics import cache as series
 from observability.metrics.reading import ratio, total
+from observability.spans import put
 from observability.traces import errors
 from observability.traces.state import state
 
@@ -167,9 +168,9 @@ def _span(operation: str, attributes: dict[str, str | int]) -> Iterator[Span]:
     if not state.on or not trace.get_current_span().get_span_context().is_valid:
         yield trace.INVALID_SPAN
         return
-    span = state.tracer.start_span(operation, kind=SpanKind.CLIENT)
+    span = state.start_span(operation, kind=SpanKind.CLIENT)
     if span.is_recording():
-        span.set_attributes(attributes | {"db.operation.name": operation})
+        put(span, attributes | {"db.operation.name": operation})
     try:
         yield span
     except Exception as error:

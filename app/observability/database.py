@@ -30,8 +30,8 @@ from observability.metrics.database import (
 )
 from observability.metrics.histogram import Observations
 from observability.settings import Settings, read_settings
+from observability.spans import LightSpan, put
 from observability.traces import errors
-from observability.traces.attributes import put
 from observability.traces.state import state
 
 _MAX_MODELS = 200
@@ -100,7 +100,7 @@ class _Hooks:
             self._attributes["server.address"] = url.host
         if url.port:
             self._attributes["server.port"] = url.port
-        self._described = lru_cache(maxsize=2 * _MAX_MODELS)(self._describe)
+        self._described = lru_cache(maxsize=_MAX_STATEMENTS)(self._describe)
 
     def execute(self, cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
         """Run one statement (SQLAlchemy's hook `do_execute`)."""
@@ -137,26 +137,34 @@ class _Hooks:
         return True
 
     def _span(self, found: "_Statement", context: ExecutionContext, statement: str, size: int) -> Span | None:
-        if not trace.get_current_span().get_span_context().is_valid:
+        above = trace.get_current_span()
+        if type(above) is LightSpan:
+            if not above.sampled:
+                return None  # nor would a child be
+        elif not above.get_span_context().is_valid:
             return None
-        name, attributes = self._described(found.model, found.operation, batch=size > 1)
-        span = state.tracer.start_span(name, kind=SpanKind.CLIENT)
+        compiled = context.compiled
+        # Values are placeholders there; hand-written SQL may hold values, and stays out.
+        text = statement if compiled is not None and not isinstance(compiled.statement, TextClause) else None
+        name, attributes = self._described(found.model, found.operation, text, batch=size > 1)
+        span = state.start_span(name, kind=SpanKind.CLIENT)
         if span.is_recording():
             put(span, attributes)
             if size > 1:
-                span.set_attribute("db.operation.batch.size", size)
-            if context.compiled is not None and not isinstance(context.compiled.statement, TextClause):
-                # Values are placeholders there; hand-written SQL may hold values, and stays out.
-                put(span, {"db.query.text": statement[:_MAX_TEXT]})
+                put(span, {"db.operation.batch.size": size})
         return span
 
-    def _describe(self, model: str, operation: str, *, batch: bool) -> tuple[str, dict[str, str | int]]:
+    def _describe(
+        self, model: str, operation: str, text: str | None, *, batch: bool
+    ) -> tuple[str, dict[str, str | int]]:
         """Return a span's name and attributes; `other` is the metrics' word and names neither table nor operation."""
         attributes = dict(self._attributes)
         if operation != "other":
             attributes["db.operation.name"] = f"BATCH {operation.upper()}" if batch else operation.upper()
         if model != "other":
             attributes["db.collection.name"] = model
+        if text is not None:
+            attributes["db.query.text"] = text[:_MAX_TEXT]
         words = (attributes.get("db.operation.name"), attributes.get("db.collection.name") or self._database)
         return " ".join(str(word) for word in words if word), attributes
 

@@ -12,6 +12,7 @@ from opentelemetry import baggage, trace
 from observability.context import request_context
 from observability.ids import uuid7
 from observability.logs import redaction
+from observability.spans import LightSpan
 
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARN": 30, "ERROR": 40}
 MAX_LINE = 60_000
@@ -60,11 +61,13 @@ class Shape:
         request = request_context.get()
         if request is not None:
             event["requestId"] = request.request_id
+        span = trace.get_current_span()
+        if type(span) is LightSpan:
+            event["trace_id"], event["span_id"] = span.texts()
         # is_valid, not is_recording: an unsampled request has a trace id, too.
-        span = trace.get_current_span().get_span_context()
-        if span.is_valid:
-            event["trace_id"] = f"{span.trace_id:032x}"
-            event["span_id"] = f"{span.span_id:016x}"
+        elif (ids := span.get_span_context()).is_valid:
+            event["trace_id"] = f"{ids.trace_id:032x}"
+            event["span_id"] = f"{ids.span_id:016x}"
         if request is not None and request.user_id is not None:
             event["userId"] = redaction.text(request.user_id)
         event["eventId"] = uuid7()

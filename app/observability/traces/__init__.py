@@ -10,6 +10,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Link, Span, SpanContext
 
 from observability.logs import redaction
+from observability.spans import put
 from observability.traces import errors
 from observability.traces.setup import configure, shutdown
 from observability.traces.state import state
@@ -52,18 +53,19 @@ class traced:  # noqa: N801 - used like a function: `with traced(...)`, `@traced
         """Start the span and make it current; on it, `set_attribute` takes OpenTelemetry's own names."""
         if not state.on:
             return trace.INVALID_SPAN
-        self._span = state.tracer.start_span(
+        self._span = state.start_span(
             self._name,
-            context=otel_context.Context() if self._root else None,
+            otel_context.Context() if self._root else None,
             links=[link if isinstance(link, Link) else Link(link) for link in self._links],
         )
         if self._span.is_recording():
-            self._span.set_attributes(
+            put(
+                self._span,
                 {
                     _attribute_name(name): _attribute_value(value)
                     for name, value in self._attributes.items()
                     if value is not None
-                }
+                },
             )
         self._token = otel_context.attach(trace.set_span_in_context(self._span))
         return self._span

@@ -1,6 +1,7 @@
 """Spans as OTLP's protobuf, written here where a span is plain: the exporter's own way takes half of a span's price.
 
-A span with events, links, a trace state or an attribute that is neither text nor number goes that way nevertheless.
+Light spans come as records (`observability.spans`), in which everything is plain; of the SDK's spans, one with events,
+links, a trace state or an attribute that is neither text nor number goes the exporter's way nevertheless.
 What is written here is read by protobuf before it is sent; a test holds it equal to what the exporter would have sent.
 """
 
@@ -9,9 +10,14 @@ from functools import lru_cache
 from struct import Struct
 from typing import Any, NamedTuple
 
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, Tracer
+from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
+
+from observability.spans import Record
+from observability.traces.conventions import describe
 
 _fixed64 = Struct("<Q").pack
 _double = Struct("<d").pack
@@ -35,25 +41,55 @@ class _Origin(NamedTuple):
 _origins: dict[tuple[int, int], _Origin] = {}
 
 
-def encode(spans: Sequence[ReadableSpan]) -> ExportTraceServiceRequest:
-    """Return the request that exports the spans."""
-    plain: dict[tuple[int, int], list[bytes]] = {}
-    others: list[ReadableSpan] = []
-    for span in spans:
-        written = _span(span)
-        if written is None:
-            others.append(span)
-            continue
-        key = (id(span.resource), id(span.instrumentation_scope))
-        if key not in _origins:
-            _origins[key] = _origin(span)
-        plain.setdefault(key, []).append(_field(b"\x12", written))
-    request: ExportTraceServiceRequest = ExportTraceServiceRequest.FromString(
-        b"".join(_from_one_origin(_origins[key], written) for key, written in plain.items())
-    )
-    if others:
-        request.MergeFrom(encode_spans(others))  # repeated fields are put one after the other
-    return request
+class Encoder:
+    """Makes requests of finished spans."""
+
+    tracer: Tracer
+    """Whose the records are."""
+
+    def encode(self, spans: Sequence[ReadableSpan | Record]) -> ExportTraceServiceRequest:
+        """Return the request that exports the spans."""
+        plain: dict[tuple[int, int], list[bytes]] = {}
+        others: list[ReadableSpan] = []
+        records: list[bytes] = []
+        for span in spans:
+            if isinstance(span, tuple):
+                if (written := _record(span)) is None:
+                    others.append(self._readable(span))
+                else:
+                    records.append(_field(b"\x12", written))
+            elif (written := _span(span)) is None:
+                others.append(span)
+            else:
+                key = _origin(span.resource, span.instrumentation_scope)
+                plain.setdefault(key, []).append(_field(b"\x12", written))
+        if records:
+            key = _origin(self.tracer.resource, self.tracer._instrumentation_scope)  # noqa: SLF001 - it has no public name
+            plain.setdefault(key, []).extend(records)
+        request: ExportTraceServiceRequest = ExportTraceServiceRequest.FromString(
+            b"".join(_from_one_origin(_origins[key], written) for key, written in plain.items())
+        )
+        if others:
+            request.MergeFrom(encode_spans(others))  # repeated fields are put one after the other
+        return request
+
+    def _readable(self, record: Record) -> ReadableSpan:
+        """Return a record as the SDK's own kind of span."""
+        trace_id, span_id, parent_id, remote, kind, start, end, name, attributes = record
+        if type(attributes) is tuple:
+            name, attributes = describe(*attributes)
+        flags = TraceFlags(TraceFlags.SAMPLED)
+        return ReadableSpan(
+            name,
+            SpanContext(trace_id, span_id, False, flags),  # noqa: FBT003 - is_remote
+            SpanContext(trace_id, parent_id, remote, flags) if parent_id else None,
+            self.tracer.resource,
+            BoundedAttributes(attributes=attributes),
+            kind=SpanKind(kind),
+            start_time=start,
+            end_time=end,
+            instrumentation_scope=self.tracer._instrumentation_scope,  # noqa: SLF001 - it has no public name
+        )
 
 
 def _from_one_origin(origin: _Origin, spans: Iterable[bytes]) -> bytes:
@@ -61,18 +97,51 @@ def _from_one_origin(origin: _Origin, spans: Iterable[bytes]) -> bytes:
     return _field(b"\x0a", _field(b"\x0a", origin.resource_bytes) + _field(b"\x12", scope) + origin.resource_schema)
 
 
-def _origin(span: ReadableSpan) -> _Origin:
-    """Let the exporter's encoding say what resource and scope look like."""
-    resource = encode_spans([span]).resource_spans[0]
-    scope = resource.scope_spans[0]
-    return _Origin(
-        span.resource,
-        span.instrumentation_scope,
-        resource.resource.SerializeToString(),
-        _text(b"\x1a", resource.schema_url),
-        scope.scope.SerializeToString(),
-        _text(b"\x1a", scope.schema_url),
-    )
+def _origin(resource: Any, scope: Any) -> tuple[int, int]:
+    """Let the exporter's encoding say what resource and scope look like, once; return where that is kept."""
+    key = (id(resource), id(scope))
+    if key not in _origins:
+        span = ReadableSpan("", SpanContext(1, 1, False), resource=resource, instrumentation_scope=scope)  # noqa: FBT003 - is_remote
+        encoded = encode_spans([span]).resource_spans[0]
+        inner = encoded.scope_spans[0]
+        _origins[key] = _Origin(
+            resource,
+            scope,
+            encoded.resource.SerializeToString(),
+            _text(b"\x1a", encoded.schema_url),
+            inner.scope.SerializeToString(),
+            _text(b"\x1a", inner.schema_url),
+        )
+    return key
+
+
+def _record(record: Record) -> bytes | None:
+    """Return a light span's message; None for one that the exporter has to look at."""
+    trace_id, span_id, parent_id, remote, kind, start, end, name, attributes = record
+    if type(attributes) is tuple:
+        name, attributes = describe(*attributes)
+    try:
+        return b"".join(
+            (
+                b"\x0a\x10",
+                trace_id.to_bytes(16, "big"),
+                b"\x12\x08",
+                span_id.to_bytes(8, "big"),
+                b"\x22\x08" + parent_id.to_bytes(8, "big") if parent_id else b"",
+                _text(b"\x2a", name),
+                b"\x30",
+                _length(kind + 1),
+                b"\x39",
+                _fixed64(start),
+                b"\x41",
+                _fixed64(end),
+                *[_attribute(key, value) for key, value in attributes.items()],
+                b"\x7a\x00",
+                _FLAGS_REMOTE if remote else _FLAGS_LOCAL,
+            )
+        )
+    except (ValueError, TypeError, OverflowError):  # as below
+        return None
 
 
 def _span(span: ReadableSpan) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
+from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from pydantic import AnyUrl, Field, FilePath, SecretStr, field_validator, model_validator
 
 from observability.settings import Settings
@@ -91,3 +92,15 @@ class TraceSettings(Settings):
             return False
         endpoint = self.otel_exporter_otlp_traces_endpoint or self.otel_exporter_otlp_endpoint
         return self.otel_traces_exporter == "console" or endpoint is not None
+
+    @property
+    def limited(self) -> bool:
+        """Whether a limit of spans is other than the specification's default."""
+        return any(value is not None for name, value in self if name.endswith("_limit"))
+
+    @property
+    def sampling(self) -> tuple[bool, int]:
+        """Whether a parent decides, and how many of 2^64 trace ids are sampled where none does."""
+        kind = self.otel_traces_sampler.removeprefix("parentbased_")
+        share = {"always_on": 1.0, "always_off": 0.0}.get(kind, self.otel_traces_sampler_arg)
+        return kind != self.otel_traces_sampler, TraceIdRatioBased.get_bound_for_rate(share)

@@ -3,13 +3,17 @@
 import logging
 import os
 import socket
+from collections.abc import Callable
 
 from opentelemetry import metrics, propagate, trace
 from opentelemetry.distro import OpenTelemetryConfigurator, OpenTelemetryDistro
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.environment_variables import OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED
+from opentelemetry.sdk.trace import Tracer, TracerProvider
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
 from observability.settings import read_settings
+from observability.spans import LightTracer
 from observability.traces.processor import CountingProcessor
 from observability.traces.settings import TraceSettings
 from observability.traces.state import state
@@ -37,7 +41,8 @@ def configure(service: str, version: str | None = None) -> None:
     os.environ.setdefault("OTEL_SERVICE_NAME", service)
     if settings.otel_exporter_otlp_headers:  # it may have come from a file, which the SDK does not read
         os.environ["OTEL_EXPORTER_OTLP_HEADERS"] = settings.otel_exporter_otlp_headers.get_secret_value()
-    if not isinstance(trace.get_tracer_provider(), TracerProvider):
+    ours = not isinstance(trace.get_tracer_provider(), TracerProvider)
+    if ours:
         OpenTelemetryDistro().configure()
         OpenTelemetryConfigurator().configure(  # type: ignore[no-untyped-call]  # the distro has no annotations
             resource_attributes=_resource(settings, version),
@@ -46,9 +51,30 @@ def configure(service: str, version: str | None = None) -> None:
     # The contrib instrumentation costs about 0.1 ms a call, which a call over the network does not notice.
     HTTPXClientInstrumentor().instrument(meter_provider=metrics.NoOpMeterProvider())
     state.propagation_headers = frozenset(name.encode() for name in propagate.get_global_textmap().fields)
-    state.tracer = trace.get_tracer("observability")
+    state.start_span = _start_span(settings) if ours else trace.get_tracer("observability").start_span
     state.on = True
     logging.getLogger("opentelemetry").setLevel(logging.WARNING)
+
+
+def _start_span(settings: TraceSettings) -> Callable[..., trace.Span]:
+    """Return what starts spans: light ones, unless something is set up that only the SDK's own know."""
+    tracer, provider = trace.get_tracer("observability"), trace.get_tracer_provider()
+    if (
+        not isinstance(tracer, Tracer)
+        or not isinstance(provider, TracerProvider)
+        or settings.limited
+        or type(provider.id_generator) is not RandomIdGenerator
+        or os.environ.get(OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED)
+    ):
+        return tracer.start_span
+    processors = tracer.span_processor._span_processors  # noqa: SLF001 - it has no public name
+    if len(processors) != 1 or type(processors[0]) is not CountingProcessor:
+        return tracer.start_span
+    encoder, take = processors[0].encoder, None
+    if encoder is not None:
+        encoder.tracer, take = tracer, processors[0].take
+    parent_based, bound = settings.sampling
+    return LightTracer(tracer, parent_based=parent_based, bound=bound, take=take).start_span
 
 
 def shutdown(timeout: float) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 from opentelemetry import propagate, trace
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import Tracer, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
@@ -15,6 +15,7 @@ from prometheus_client import REGISTRY
 from observability import logs
 from observability.logs.pipeline import pipeline
 from observability.settings import LogSettings
+from observability.spans import LightTracer
 from observability.traces.state import state
 
 Lines = Callable[[], list[dict[str, Any]]]
@@ -44,13 +45,16 @@ def provider() -> TracerProvider:
     return made
 
 
-@pytest.fixture
-def spans(provider: TracerProvider) -> Iterator[InMemorySpanExporter]:
-    """Tracing on, with the SDK's own in-memory exporter."""
+@pytest.fixture(params=["light", "sdk"])
+def spans(provider: TracerProvider, request: pytest.FixtureRequest) -> Iterator[InMemorySpanExporter]:
+    """Tracing on, with the SDK's own in-memory exporter; light spans and the SDK's are held to the same."""
     exporter = InMemorySpanExporter()
     processor = SimpleSpanProcessor(exporter)
     provider.add_span_processor(processor)
-    state.tracer = provider.get_tracer("observability")
+    tracer = provider.get_tracer("observability")
+    assert isinstance(tracer, Tracer)
+    light = LightTracer(tracer, parent_based=True, bound=2**64, take=None)
+    state.start_span = light.start_span if request.param == "light" else tracer.start_span
     state.propagation_headers = frozenset(name.encode() for name in propagate.get_global_textmap().fields)
     state.on = True
     yield exporter

@@ -333,7 +333,10 @@ async def test_metrics_speak_both_languages_and_begin_at_zero(client: httpx.Asyn
     assert "_created" not in plain.text
 
 
-async def test_exemplars_carry_the_trace_id_of_sampled_requests(client: httpx.AsyncClient, spans: Any) -> None:
+async def test_exemplars_carry_the_trace_id_of_sampled_requests(
+    client: httpx.AsyncClient, spans: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("observability.metrics.http._EXEMPLAR_SECONDS", 0.0)
     await client.get("/both")
     span = spans.get_finished_spans()[0]
     text = (await client.get("/metrics", headers={"accept": "application/openmetrics-text;version=1.0.0"})).text
