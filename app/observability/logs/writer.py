@@ -5,15 +5,15 @@ import os
 import threading
 from collections import Counter
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 from observability.logs.console import Console
 from observability.logs.files import RotatingFile, Slot
 from observability.metrics.logs import lines_dropped, lines_written
 from observability.settings import LogSettings
 
-_GATHER_SECONDS = 0.02
-"""Lines are gathered this long and written at once: 50 wake-ups a second at most, and a line is out in 20 ms."""
+_GATHER_SECONDS = 0.05
+"""Lines are gathered this long and written at once: 20 wake-ups a second at most, and a line is out in 50 ms."""
 _BATCH = 1_000
 
 _dropped = lines_dropped.labels("queue_full")
@@ -62,20 +62,21 @@ class Writer:
     def _run(self) -> None:
         while not self._stop.is_set():
             batch = [self._queue.get()]
-            self._stop.wait(_GATHER_SECONDS)
-            self._drain(batch)
-        self._drain([])
+            # From here on the clock wakes this thread: to be woken by who logs costs more, and costs him.
+            while batch:
+                self._drain(batch)
+                self._stop.wait(_GATHER_SECONDS)
+                batch = self._waiting()
+        self._drain(self._waiting())
+
+    def _waiting(self) -> list[Line]:
+        """Return what is queued, a batch at most. Only this thread takes lines, so none of them is gone meanwhile."""
+        return [self._queue.get_nowait() for _ in range(min(self._queue.qsize(), _BATCH))]
 
     def _drain(self, batch: list[Line]) -> None:
-        while True:
-            try:
-                while len(batch) < _BATCH:
-                    batch.append(self._queue.get_nowait())
-            except Empty:
-                self._write([line for line in batch if line[1]])
-                return
+        while batch:
             self._write([line for line in batch if line[1]])
-            batch = []
+            batch = self._waiting()
 
     def _write(self, batch: list[Line]) -> None:
         if not batch:
