@@ -90,13 +90,21 @@ def check() -> int:
     return int(any(codes))
 
 
-def test_long() -> int:
-    """Run the tests that `test` leaves out because each takes many minutes."""
-    return test("-m", "long")
+SIDE_BY_SIDE = ("--numprocesses=3", "--dist=loadscope")  # the parts that tests/conftest.py names
 
 
 def test(*options: str) -> int:
-    """Run every test against a stack that this brings up; pytest's summary is the last thing said.
+    """Run every test: what the stack is asked in turn, and beside it what does not disturb that."""
+    return _test(*SIDE_BY_SIDE, *options)
+
+
+def test_long() -> int:
+    """Run the tests that `test` leaves out because each takes many minutes, one after another."""
+    return _test("-m", "long")
+
+
+def _test(*options: str) -> int:
+    """Run pytest against a stack that this brings up; its summary is the last thing said.
 
     A stack that does not come up fails this, and the tests that need none run nevertheless.
     """

@@ -1,15 +1,19 @@
 """Clients of the running stack: each speaks the product's own public interface, as its users do."""
 
+import fcntl
 import json
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
+
+from ops.shell import BUILD
 
 ROOT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
@@ -53,6 +57,15 @@ def eventually(look: Callable[[], T], *, within: float, what: str, every: float 
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {within:.0f} s; last seen: {last!r:.500}")
         time.sleep(every)
+
+
+@contextmanager
+def elasticsearch_kept(*, alone: bool = False) -> Iterator[None]:
+    """Keep whoever stops Elasticsearch waiting; `alone`: be the one, and wait for those that keep it."""
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / "elasticsearch.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 import dashboards
 import pytest
 import requests
-from clients import TIMEOUT, Stack, compose, eventually
+from clients import TIMEOUT, Stack, compose, elasticsearch_kept, eventually
 from counters import read, wait_for_scrape
 from customer import Customer
 
@@ -194,6 +194,14 @@ def process(stack: Stack, shoppers_off: None, switches: Switches) -> Process:  #
         max(0.0, begin + PROCESS["memory_growth"] + 28 - time.time())
     )  # until its time is out of MEMORY's window
     return Process(begin, end, before, during, values(), unwritten, written)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def elasticsearch_stays(calls: Group, process: Process) -> Iterator[None]:
+    """Only now: what was measured so far is not in Elasticsearch, so that another may stop it meanwhile."""
+    assert calls.end < process.begin
+    with elasticsearch_kept():
+        yield
 
 
 def test_pool_exhaustion_takes_every_connection(process: Process) -> None:

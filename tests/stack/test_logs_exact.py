@@ -9,12 +9,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from clients import Stack, compose
+from clients import Stack, compose, elasticsearch_kept
 from log_proof import Writer, arrived, count, documents, healthy, shipper, writing
 
 FIELDS = ["message", "timestamp", "level", "_ignored"]
 USERS = "/usr/share/elasticsearch/config/users"
 RATE = 1_000.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def elasticsearch_stays() -> Iterator[None]:
+    """It does not."""
+    with elasticsearch_kept(alone=True):
+        yield
 
 
 @pytest.fixture

@@ -8,10 +8,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from clients import Stack, compose, eventually
+from clients import Stack, compose, elasticsearch_kept, eventually
 from log_proof import arrived, writing
 
 LINES = 2_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def elasticsearch_stays() -> Iterator[None]:
+    """It does not."""
+    with elasticsearch_kept(alone=True):
+        yield
 
 
 def block(stack: Stack, name: str, *, on: bool) -> None:

@@ -79,12 +79,13 @@ class Sender:
 def kept(jaeger: Container) -> Counter[str]:
     """How many traces of each kind Jaeger has in the end; each must be whole."""
     sender = Sender(jaeger)
-    late = [sender.begin(name) for name in ("late error", "late and slow") for _ in range(SPECIAL)]
     for _ in range(ORDINARY):
         sender.send("ordinary")
     for _ in range(SPECIAL):
         sender.send("error", failed=True)
         sender.send("slow", milliseconds=1200)
+    assert sender.provider.force_flush()
+    late = [sender.begin(name) for name in ("late error", "late and slow") for _ in range(SPECIAL)]
     assert sender.provider.force_flush()
     time.sleep(LATE)
     for number, (request, began) in enumerate(late):
