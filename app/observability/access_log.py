@@ -1,10 +1,12 @@
 """The log lines of a request: started, then completed or failed."""
 
+from functools import partial
+from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from observability.logs import redaction
 from observability.logs.pipeline import pipeline
-from observability.logs.shape import LEVELS
+from observability.logs.shape import LEVELS, Where, where
 from observability.metrics.http import CLIENT_CLOSED_REQUEST
 from observability.once import first
 
@@ -15,11 +17,16 @@ _LOGGER = "observability.http"
 _CLIENT_ERROR = 400
 _SERVER_ERROR = 500
 
+_Asked = tuple[str, str, bytes, str | None, bytes]
+"""Method, path, query, client's address and user agent, as they came."""
+
+_Answer = tuple[str, int, float, str | None]
+"""Route, status, seconds and user."""
+
 
 def started(request: "HttpRequest") -> None:
     """Log that a request has come in."""
-    meta = _meta(request, "request.started")
-    pipeline.emit("INFO", f"{meta['method']} {meta['url']} started", _LOGGER, meta, clean=True)
+    _log("INFO", _asked(request), None)
 
 
 def finished(request: "HttpRequest", route: str, status: int, seconds: float, error: BaseException | None) -> None:
@@ -28,38 +35,74 @@ def finished(request: "HttpRequest", route: str, status: int, seconds: float, er
     level = "ERROR" if failed or status >= _SERVER_ERROR else "WARN" if status >= _CLIENT_ERROR else "INFO"
     if pipeline.threshold > LEVELS[level] or (request.quiet and level == "INFO"):
         return
-    meta = _meta(request, "request.failed" if failed else "request.completed")
-    meta["route"] = route
-    meta["status"] = status
-    meta["responseTime"] = round(seconds * 1000, 3)
-    if request.user_id is not None:
-        meta["userId"] = redaction.text(request.user_id)
+    asked, answer = _asked(request), (route, status, seconds, request.user_id)
     if error is not None:
         first(error, "log")  # the server, which sees it next, would log it again
     if failed:
-        meta["exc_info"] = error
-    pipeline.emit(level, f"{meta['method']} {meta['url']} {status}", _LOGGER, meta, clean=True)
+        message, meta = _answered("request.failed", asked, answer)
+        pipeline.emit(level, message, _LOGGER, {**meta, "exc_info": error}, clean=True)
+    else:
+        _log(level, asked, answer)
 
 
 def failed_after_response(request: "HttpRequest", error: BaseException) -> None:
     """Log an exception that came after the answer was sent whole: a background task's."""
     if isinstance(error, Exception) and first(error, "log"):
-        meta = _meta(request, "background.failed")
+        meta = _meta("background.failed", _asked(request))
         meta["route"] = request.route
         meta["exc_info"] = error
         pipeline.emit("ERROR", f"{meta['method']} {meta['url']}: background task failed", _LOGGER, meta, clean=True)
 
 
-def _meta(request: "HttpRequest", event: str) -> dict[str, Any]:
-    """Return what each line of the request says, cleaned: once, although there are two lines at least."""
-    described = request.described
-    if described is None:
-        scope = request.scope
-        query: bytes = scope.get("query_string", b"")
-        described = request.described = {
-            "method": redaction.text(scope["method"]),
-            "url": redaction.text(f"{scope['path']}?{query.decode('latin-1')}" if query else scope["path"]),
-            "ip": request.client_ip and redaction.text(request.client_ip),
-            "userAgent": redaction.text(request.headers.get(b"user-agent", b"").decode("latin-1")),
-        }
-    return {"event": event, **described}
+def _log(level: str, asked: _Asked, answer: _Answer | None) -> None:
+    """Leave the line to the writer's thread, where many of them together cost less than each would cost its request.
+
+    What is left is plain values, so nobody changes it meanwhile.
+    """
+    writer = pipeline.writer
+    render = partial(_render, level, time_ns(), where(), asked, answer)
+    if writer is not None and not pipeline.shape.baggage_names:  # baggage is known only here
+        writer.put(level, render)
+    else:
+        pipeline.emit_line(level, render())
+
+
+def _render(level: str, created_ns: int, place: Where, asked: _Asked, answer: _Answer | None) -> bytes:
+    if answer is None:
+        meta = _meta("request.started", asked)
+        message = f"{meta['method']} {meta['url']} started"
+    else:
+        message, meta = _answered("request.completed", asked, answer)
+    return pipeline.render(level, message, _LOGGER, meta, created_ns, clean=True, place=place)
+
+
+def _answered(event: str, asked: _Asked, answer: _Answer) -> tuple[str, dict[str, Any]]:
+    """Return message and meta of an answered request's line."""
+    route, status, seconds, user_id = answer
+    meta = _meta(event, asked)
+    meta["route"] = route
+    meta["status"] = status
+    meta["responseTime"] = round(seconds * 1000, 3)
+    if user_id is not None:
+        meta["userId"] = redaction.text(user_id)
+    return f"{meta['method']} {meta['url']} {status}", meta
+
+
+def _meta(event: str, asked: _Asked) -> dict[str, Any]:
+    """Return what each line of the request says, cleaned."""
+    method, path, query, ip, agent = asked
+    return {
+        "event": event,
+        "method": redaction.text(method),
+        "url": redaction.text(f"{path}?{query.decode('latin-1')}" if query else path),
+        "ip": ip and redaction.text(ip),
+        "userAgent": redaction.text(agent.decode("latin-1")),
+    }
+
+
+def _asked(request: "HttpRequest") -> _Asked:
+    scope = request.scope
+    return (
+        *(scope["method"], scope["path"], scope.get("query_string", b""), request.client_ip),
+        request.headers.get(b"user-agent", b""),
+    )

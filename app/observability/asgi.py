@@ -83,7 +83,6 @@ class HttpRequest(RequestContext):
     __slots__ = (
         "body_read",
         "client_left",
-        "described",
         "done",
         "first_byte",
         "headers",
@@ -117,7 +116,6 @@ class HttpRequest(RequestContext):
         self.first_byte = self.last_byte = 0.0
         self.body_read = self.client_left = self.done = False
         self.pending: Message | None = None
-        self.described: dict[str, Any] | None = None
 
     async def receive(self) -> Message:
         """Pass on what the server has received (ASGI's `receive`)."""

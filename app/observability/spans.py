@@ -42,7 +42,6 @@ class LightSpan(Span):
     is_remote = False
     _context: SpanContext | None = None
     _ended = False
-    _texts: tuple[str, str] | None = None
     _whole: sdk.Span | None = None
 
     def __init__(  # noqa: PLR0913, PLR0917 - what a span is; by position, which is cheaper
@@ -70,14 +69,6 @@ class LightSpan(Span):
         if context is None:
             context = self._context = SpanContext(self.trace_id, self.span_id, False, TraceFlags(self.flags))  # noqa: FBT003 - is_remote
         return context
-
-    def texts(self) -> tuple[str, str]:
-        """Return trace id and span id in hexadecimal, for the log lines."""
-        if self._texts is None:
-            above = self._above
-            trace_id = above.texts()[0] if type(above) is LightSpan else f"{self.trace_id:032x}"
-            self._texts = (trace_id, f"{self.span_id:016x}")
-        return self._texts
 
     def is_recording(self) -> bool:
         """Return whether it is sampled, and has not ended."""

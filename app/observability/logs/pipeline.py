@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING, Any
 
-from observability.logs.shape import LEVELS, Shape
+from observability.logs.shape import LEVELS, Shape, Where
 
 if TYPE_CHECKING:
     from observability.logs.writer import Writer
@@ -31,17 +31,34 @@ class Pipeline:
 
         `clean`: message and meta are redacted already, but for an exception.
         """
-        try:
-            line = self.shape.line(level, message, logger, meta, created_ns, clean=clean)
-        except Exception as error:  # noqa: BLE001 - a line about the failure is better than none, or than a failed request
-            line = self.shape.line(
-                "ERROR", "A line could not be rendered", __name__, {"from": logger, "problem": type(error).__qualname__}
-            )
+        self.emit_line(level, self.render(level, message, logger, meta, created_ns, clean=clean))
+
+    def emit_line(self, level: str, line: bytes) -> None:
+        """Hand a rendered line over."""
         writer = self.writer
         if writer is None:
             os.write(2, line)
         else:
             writer.put(level, line)
+
+    def render(  # noqa: PLR0913 - what a line is made of
+        self,
+        level: str,
+        message: str,
+        logger: str,
+        meta: dict[str, Any],
+        created_ns: int | None = None,
+        *,
+        clean: bool = False,
+        place: Where | None = None,
+    ) -> bytes:
+        """Return the line, or one that says why it could not be rendered."""
+        try:
+            return self.shape.line(level, message, logger, meta, created_ns, clean=clean, place=place)
+        except Exception as error:  # noqa: BLE001 - a line about the failure is better than none, or than a failed request
+            return self.shape.line(
+                "ERROR", "A line could not be rendered", __name__, {"from": logger, "problem": type(error).__qualname__}
+            )
 
 
 pipeline = Pipeline()

@@ -4,7 +4,7 @@ import os
 import socket
 import time
 import traceback
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from opentelemetry import baggage, trace
@@ -32,12 +32,31 @@ _process = _Process()
 os.register_at_fork(after_in_child=_process.__init__)  # type: ignore[misc]  # a child has its own
 
 
+class Where(NamedTuple):
+    """What runs when a line is logged."""
+
+    request_id: str | None
+    user_id: str | None
+    trace_id: int
+    span_id: int
+
+
+def where() -> Where:
+    """Return what runs now; trace id 0: no trace. An unsampled request has a trace id, too."""
+    request, span = request_context.get(), trace.get_current_span()
+    request_id, user_id = (None, None) if request is None else (request.request_id, request.user_id)
+    if type(span) is LightSpan:
+        return Where(request_id, user_id, span.trace_id, span.span_id)
+    ids = span.get_span_context()
+    return Where(request_id, user_id, *((ids.trace_id, ids.span_id) if ids.is_valid else (0, 0)))
+
+
 class Shape:
     """Builds lines for one process."""
 
     def __init__(self, service: str, baggage_names: str = "") -> None:
         self.service = service
-        self._baggage_names = [name.strip() for name in baggage_names.split(",") if name.strip()]
+        self.baggage_names = [name.strip() for name in baggage_names.split(",") if name.strip()]
         self.hostname = socket.gethostname()
         self._second = (0, "")
 
@@ -50,33 +69,30 @@ class Shape:
         created_ns: int | None = None,
         *,
         clean: bool = False,
+        place: Where | None = None,
     ) -> bytes:
-        """Return the line, newline included. `created_ns`: Unix time in nanoseconds, now by default."""
+        """Return the line, newline included. `created_ns` (Unix time in ns) and `place`: now by default."""
         event: dict[str, Any] = {
             "timestamp": self._timestamp(created_ns or time.time_ns()),
             "level": level,
             "message": message if clean else redaction.text(message),
             "service": self.service,
         }
-        request = request_context.get()
-        if request is not None:
-            event["requestId"] = request.request_id
-        span = trace.get_current_span()
-        if type(span) is LightSpan:
-            event["trace_id"], event["span_id"] = span.texts()
-        # is_valid, not is_recording: an unsampled request has a trace id, too.
-        elif (ids := span.get_span_context()).is_valid:
-            event["trace_id"] = f"{ids.trace_id:032x}"
-            event["span_id"] = f"{ids.span_id:016x}"
-        if request is not None and request.user_id is not None:
-            event["userId"] = redaction.text(request.user_id)
+        request_id, user_id, trace_id, span_id = place or where()
+        if request_id is not None:
+            event["requestId"] = request_id
+        if trace_id:
+            event["trace_id"] = f"{trace_id:032x}"
+            event["span_id"] = f"{span_id:016x}"
+        if user_id is not None:
+            event["userId"] = redaction.text(user_id)
         event["eventId"] = uuid7()
         event["logger"] = redaction.text(logger)
         event["pid"] = _process.pid
         event["hostname"] = self.hostname
         error = meta.pop("exc_info", None)
-        if self._baggage_names and (carried := baggage.get_all()):
-            known = {name: str(carried[name])[:_MAX_BAGGAGE] for name in self._baggage_names if name in carried}
+        if self.baggage_names and (carried := baggage.get_all()):
+            known = {name: str(carried[name])[:_MAX_BAGGAGE] for name in self.baggage_names if name in carried}
             if known:
                 meta = {**meta, "baggage": redaction.clean(known)}
         event["meta"] = meta if clean else redaction.meta(meta)

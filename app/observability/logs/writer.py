@@ -4,6 +4,7 @@ import contextlib
 import os
 import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -19,8 +20,8 @@ _BATCH = 1_000
 _dropped = lines_dropped.labels("queue_full")
 _not_in_file = lines_dropped.labels("write_error")
 
-Line = tuple[str, bytes]
-"""Level and rendered line."""
+Line = tuple[str, bytes | Callable[[], bytes]]
+"""Level, and the rendered line or what renders it."""
 
 
 class Writer:
@@ -42,7 +43,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
 
-    def put(self, level: str, line: bytes) -> None:
+    def put(self, level: str, line: bytes | Callable[[], bytes]) -> None:
         """Hand a line over; never waits. When the queue is full the line is dropped and counted."""
         if self._queue.qsize() >= self._limit:
             _dropped.inc()
@@ -75,10 +76,10 @@ class Writer:
 
     def _drain(self, batch: list[Line]) -> None:
         while batch:
-            self._write([line for line in batch if line[1]])
+            self._write([(level, rendered) for level, line in batch if (rendered := _rendered(line))])
             batch = self._waiting()
 
-    def _write(self, batch: list[Line]) -> None:
+    def _write(self, batch: list[tuple[str, bytes]]) -> None:
         if not batch:
             return
         lines = [line for _, line in batch]
@@ -100,6 +101,16 @@ class Writer:
             return file.write(lines)
         except OSError:
             return 0
+
+
+def _rendered(line: bytes | Callable[[], bytes]) -> bytes:
+    if isinstance(line, bytes):
+        return line
+    try:
+        return line()
+    except Exception:  # noqa: BLE001 - the thread must live, or all later lines are lost
+        _not_in_file.inc()
+        return b""
 
 
 def _to_stderr(lines: list[bytes]) -> None:

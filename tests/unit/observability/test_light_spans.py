@@ -173,7 +173,7 @@ def test_it_is_current_and_goes_out_in_headers(kept: Kept) -> None:
     assert isinstance(span, LightSpan)
     carrier: dict[str, str] = {}
     inject(carrier, set_span_in_context(span))
-    assert carrier["traceparent"] == f"00-{span.texts()[0]}-{span.texts()[1]}-03"
+    assert carrier["traceparent"] == f"00-{span.trace_id:032x}-{span.span_id:016x}-03"
 
 
 def test_what_is_special_gets_the_sdks_span() -> None:
