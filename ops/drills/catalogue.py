@@ -19,6 +19,8 @@ class Drill:
     """Alerts that people hear of."""
     silences: tuple[str, ...] = ()
     """Alerts that fire too and that nobody hears of: one of `causes` explains them."""
+    besides: tuple[str, ...] = ()
+    """Alerts that people may hear of, too: it depends on the hour, or nothing rests on them."""
     wave: int = 0
     """In the game day the drills of a wave run side by side: none changes what another one shows."""
     cuts_off: bool = False
@@ -54,12 +56,6 @@ DRILLS = {
             ways.REDIS_CLOSED,
             ("RedisRejectedConnections",),
         ),
-        Drill(
-            "log-garbage",
-            "lines that are not JSON in the log folder",
-            ways.GARBAGE,
-            ("LogLinesUnparsed",),
-        ),
         Drill("rule-fails", "a rule that cannot be evaluated", ways.RULE_FAILS, ("PrometheusRuleFailures",)),
         Drill(
             "alertmanager-config",
@@ -67,23 +63,7 @@ DRILLS = {
             ways.TEMPLATE_BROKEN,
             ("AlertmanagerConfigReloadFailed",),
         ),
-        # not beside switches of the shop: they are behind the portal
-        Drill("page-hangs", "the portal's page does not answer", ways.frozen("portal"), ("ProbeFailed",)),
         # wave 1: no more than some of them would
-        Drill(
-            "log-volume-full",
-            "no log line can be written",
-            ways.switch("log_volume_full"),
-            ("LogLinesDropped",),
-            wave=1,
-        ),
-        Drill(
-            "payment-declines",
-            "banks decline every card",
-            ways.switch("payment_declines"),
-            ("PaymentsFailing",),
-            wave=1,
-        ),
         Drill(
             "prometheus-config",
             "a rule file that Prometheus refuses",
@@ -103,6 +83,7 @@ DRILLS = {
             "WeCom refuses a message",
             ways.CHAT_REFUSES,
             ("NotifierDeliveryFailing",),
+            besides=(ways.REFUSED,),
             wave=15,
             cuts_off=True,
         ),
@@ -113,13 +94,14 @@ DRILLS = {
             ("LogsNotIndexed",),
             wave=1,
         ),
-        # one at a time: each of these is felt everywhere
+        # each of these is felt everywhere: beside it stands only what it does not touch.
+        # No switch of the shop beside a fault of the portal, which it is behind
         Drill(
             "errors",
             "a third of all requests fail with 500",
             ways.switch("errors", share=0.3),
             ("LowSuccessRate",),
-            silences=("HighErrorRate", "SLOBudgetBurnFast"),
+            silences=("HighErrorRate",),
             wave=2,
         ),
         Drill(
@@ -133,7 +115,7 @@ DRILLS = {
             "latency",
             "every answer takes 1.5 s longer",
             ways.switch("latency", delay=1.5),
-            ("HighLatency",),
+            ("HighLatency", "SLOBudgetBurnFast"),
             wave=4,
         ),
         Drill(
@@ -143,12 +125,35 @@ DRILLS = {
             ("HighDatabaseConnectionUsage", "LowSuccessRate"),
             wave=5,
         ),
-        Drill("orders-stopped", "no order is taken", ways.switch("orders_stopped"), ("OrdersStopped",), wave=6),
+        # refused orders burn the budget long before ten minutes without one have passed
+        Drill(
+            "orders-stopped",
+            "no order is taken",
+            ways.switch("orders_stopped"),
+            ("SLOBudgetBurnFast", "OrdersStopped"),
+            besides=("LowSuccessRate",),  # orders are about 5 % of all requests
+            wave=6,
+        ),
+        Drill(
+            "log-garbage",
+            "lines that are not JSON in the log folder",
+            ways.GARBAGE,
+            ("LogLinesUnparsed",),
+            wave=6,
+        ),
         Drill(
             "shop-stopped",
             "every replica of the shop stops",
             ways.stopped("app"),
             ("ShopDown",),
+            wave=7,
+        ),
+        Drill("redis-stopped", "Redis stops", ways.stopped("redis"), ("RedisDown",), wave=7),
+        Drill(
+            "page-hangs",
+            "the portal's page does not answer",
+            ways.frozen("portal"),
+            ("ProbeFailed",),
             wave=7,
         ),
         Drill(
@@ -159,8 +164,6 @@ DRILLS = {
             silences=("LowSuccessRate", "HighErrorRate"),
             wave=8,
         ),
-        Drill("redis-stopped", "Redis stops", ways.stopped("redis"), ("RedisDown",), wave=9),
-        Drill("page-gone", "the portal stops", ways.stopped("portal"), ("TargetVanished",), wave=9),
         Drill(
             "traces-refused",
             "Elasticsearch refuses to write traces, as it does on a full disk",
@@ -176,12 +179,26 @@ DRILLS = {
             silences=("TraceSpansDropped",),
             wave=10,
         ),
+        Drill("page-gone", "the portal stops", ways.stopped("portal"), ("TargetVanished",), wave=10),
         Drill(
             "jaeger-stopped",
             "Jaeger stops",
             ways.stopped("jaeger"),
             ("TargetDown",),
-            silences=("TraceSpansDropped", "TargetVanished"),
+            wave=11,
+        ),
+        Drill(
+            "log-volume-full",
+            "no log line can be written",
+            ways.switch("log_volume_full"),
+            ("LogLinesDropped",),
+            wave=11,
+        ),
+        Drill(
+            "payment-declines",
+            "banks decline every card",
+            ways.switch("payment_declines"),
+            ("PaymentsFailing",),
             wave=11,
         ),
         Drill(
@@ -189,6 +206,7 @@ DRILLS = {
             "the notifier stops, and chats with it",
             ways.stopped("notifier"),
             ("AlertmanagerNotificationsFailing",),
+            besides=("TargetDown",),
             wave=12,
             cuts_off=True,
         ),
@@ -197,6 +215,7 @@ DRILLS = {
             "Alertmanager stops",
             ways.stopped("alertmanager"),
             ("PrometheusNotificationsFailing",),
+            besides=("TargetDown",),
             wave=13,
             cuts_off=True,
         ),

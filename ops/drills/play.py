@@ -42,9 +42,19 @@ class Played:
 
     @property
     def over(self) -> bool:
-        """Whether people know by every channel that what fired is over, late as its message may come."""
-        fired = [alert for alert in self.drill.causes if self.timeline.at(alert, "firing")]
-        return self.undone is not None and all(self.timeline.told(a) and self.timeline.over(a) for a in fired)
+        """Whether people know by every channel that what fired is over, late as its message may come.
+
+        And what was to be silent is quiet: it might be told of when its explanation has ended before it.
+        """
+        fired, silent = (
+            [alert for alert in alerts if self.timeline.at(alert, "firing")]
+            for alerts in (self.drill.causes, self.drill.silences)
+        )
+        return (
+            self.undone is not None
+            and all(self.timeline.told(a) and self.timeline.over(a) for a in fired)
+            and all(self.timeline.at(a, "quiet") for a in silent)
+        )
 
     def missing(self) -> list[str]:
         """Say what did not come."""
@@ -54,6 +64,12 @@ class Played:
         lacking += [f"{a}'s end was not told" for a in alerts if not timeline.over(a)]
         lacking += [f"{a} was told of, although explained" for a in self.drill.silences if a in timeline.alerts()]
         return lacking
+
+
+def unexpected(wave: Sequence[Played]) -> list[str]:
+    """Name what people were told of that none of the drills of a wave should cause: one fault is one message."""
+    expected = {alert for one in wave for alert in (*one.drill.causes, *one.drill.silences, *one.drill.besides)}
+    return [alert for alert in wave[0].timeline.alerts() if alert not in expected]
 
 
 def drill() -> int:
@@ -74,15 +90,21 @@ def drill() -> int:
         waves: dict[int, list[Drill]] = {}
         for name in names:
             waves.setdefault(DRILLS[name].wave, []).append(DRILLS[name])
-        played = [one for _, wave in sorted(waves.items()) for one in play(stage, wave)]
+        played: list[Played] = []
+        failed: list[str] = []
+        for number, (_, wave) in enumerate(sorted(waves.items())):
+            if number:
+                _wait_for_calm(stage, wave)
+            now = play(stage, wave)
+            table.record(now)  # at once: a game day takes hours, and may be broken off
+            played += now
+            failed += [f"{one.drill.name}: {what}" for one in now for what in one.missing()]
+            failed += [f"{', '.join(one.drill.name for one in now)}: {a} was told of, too" for a in unexpected(now)]
     for line in table.lines(played):
         say(line)
-    if len(names) > 1:
-        table.record(played)
-        item(f"recorded in {table.PATH.name}")
-    failed = {one.drill.name: lacking for one in played if (lacking := one.missing())}
-    for name, lacking in failed.items():
-        item(f"✗ {name}: {'; '.join(lacking)}")
+    item(f"recorded in {table.PATH.name}")
+    for what in failed:
+        item(f"✗ {what}")
     return int(bool(failed))
 
 
@@ -199,10 +221,22 @@ def _durations(stage: Stage) -> dict[str, float]:
     return {str(rule["name"]): float(rule["duration"]) for group in groups for rule in group["rules"]}
 
 
-def _refuse_if_it_proves_nothing(stage: Stage, drills: Sequence[Drill]) -> None:
+def _on(stage: Stage, expected: set[str]) -> list[str]:
+    """Name those of the alerts that are pending or firing."""
     alerts = order.ask(f"{stage.prometheus}/api/v1/alerts")["data"]["alerts"]
-    active = {str(alert["labels"]["alertname"]) for alert in alerts}
-    if already := sorted(active & {alert for one in drills for alert in one.causes}):
+    return sorted({str(alert["labels"]["alertname"]) for alert in alerts} & expected)
+
+
+def _wait_for_calm(stage: Stage, drills: Sequence[Drill]) -> None:
+    """Give what the wave before left in the rules' windows time to pass; `play` refuses what is on even then."""
+    expected = {alert for one in drills for alert in one.causes + one.silences}
+    deadline = time.monotonic() + _END_SECONDS * stage.pace
+    while _on(stage, expected) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+
+
+def _refuse_if_it_proves_nothing(stage: Stage, drills: Sequence[Drill]) -> None:
+    if already := _on(stage, {alert for one in drills for alert in one.causes}):
         raise OnAlreadyError(
             f"{', '.join(already)}: on already, so a drill would prove nothing", "wait until that is over"
         )

@@ -19,8 +19,8 @@ _HEAD = ("drill", "alert", "pending", "firing", *CHANNELS, "undone", "told it is
 _INTRO = """# Drills
 
 What `make drill` measured at full length: seconds from the fault until each step, and from its end until the last
-channel had told so. `make drill FAULT=all`, or a list of names, writes rows; a drill that is played again replaces its
-own. `make drill` alone lists what each one breaks, and why some alerts have none.
+channel had told so. `make drill FAULT=name`, a list of names or `all` writes rows; a drill that is played again
+replaces its own. `make drill` alone lists what each one breaks, and why some alerts have none.
 
 """
 

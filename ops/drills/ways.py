@@ -19,6 +19,10 @@ _FULL = 0.95  # of Redis's memory; at 1 it evicts
 _CONNECTIONS_LEFT = 8  # for the shop's next ones, and the superuser's
 
 
+REFUSED = "DrillMessage"
+"""The alert whose message WeCom refuses."""
+
+
 @dataclass(frozen=True)
 class Way:
     """One way."""
@@ -140,7 +144,7 @@ def _mend_template(stage: Stage) -> None:
 def _refuse_chat(stage: Stage) -> None:
     stage.behave("wecom", "errcode")
     stage.post_alert(
-        {"alertname": "DrillMessage", "severity": "none", "service": "drill", "drill": str(time.time_ns())},
+        {"alertname": REFUSED, "severity": "none", "service": "drill", "drill": str(time.time_ns())},
         {"summary": "演练：这条消息会被企业微信拒收", "description": "它用来证明送不到的消息会引发告警。"},
         seconds=60,
     )
