@@ -115,7 +115,8 @@ DRILLS = {
             "latency",
             "every answer takes 1.5 s longer",
             ways.switch("latency", delay=1.5),
-            ("HighLatency", "SLOBudgetBurnFast"),
+            ("HighLatency",),
+            besides=("SLOBudgetBurnFast",),  # when it lasts longer than this
             wave=4,
         ),
         Drill(
