@@ -123,7 +123,7 @@ DRILLS = {
             "pool-exhaustion",
             "every connection of the shop's pool is taken",
             ways.switch("pool_exhaustion"),
-            ("HighDatabaseConnectionUsage", "LowSuccessRate"),
+            ("HighDatabaseConnectionUsage", "LowSuccessRate", "HighLatency"),
             wave=5,
         ),
         # refused orders burn the budget long before ten minutes without one have passed
