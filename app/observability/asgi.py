@@ -18,7 +18,7 @@ from observability.faults.switches import switches
 from observability.ids import uuid7
 from observability.logs.pipeline import pipeline
 from observability.logs.shape import LEVELS
-from observability.metrics.http import CLIENT_CLOSED_REQUEST, Trace, in_progress, series
+from observability.metrics.http import CLIENT_CLOSED_REQUEST, Trace, in_progress, new_series, series
 from observability.traces import server as server_span
 from observability.traces.state import state
 
@@ -198,7 +198,8 @@ class HttpRequest(RequestContext):
         if route is None or self.status == _NOT_FOUND:
             route = routes.template(route, self.status)
         trace: Trace = self.headers.get(b"traceparent") if span is None else span.sampled_trace_id
-        series(method, route, status).record(duration, (self.first_byte or end) - self.started, trace, end)
+        found = series.get((method, route, status)) or new_series(method, route, status)
+        found.note(duration, (self.first_byte or end) - self.started, trace, end)
         if span is not None:
             span.finish(method, route, status, error, self.user_id)
         if pipeline.threshold <= _INFO or status >= _CLIENT_ERROR:

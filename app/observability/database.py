@@ -28,7 +28,7 @@ from observability.metrics.database import (
     query_errors,
     slow_queries,
 )
-from observability.metrics.histogram import Observations
+from observability.metrics.pending import Buckets, Pending
 from observability.settings import Settings, read_settings
 from observability.spans import LightSpan, put
 from observability.traces import errors
@@ -129,7 +129,7 @@ class _Hooks:
             raise
         finally:
             seconds = perf_counter() - started
-            found.duration.observe(seconds)
+            found.duration.note(seconds)
             if seconds >= self._slow:
                 found.slow.inc()
             if span is not None or error is not None:
@@ -186,7 +186,7 @@ class _Statement(NamedTuple):
 
     model: str
     operation: str
-    duration: Observations
+    duration: Pending[Buckets]
     slow: Counter
     errors: Counter
 
@@ -209,7 +209,7 @@ def _statement(context: ExecutionContext, text: str) -> _Statement:
 @lru_cache(maxsize=_MAX_MODELS * len(OPERATIONS))
 def _series(model: str, operation: str) -> _Statement:
     labels = (model, operation)
-    duration = durations.setdefault(labels, Observations(BUCKETS))
+    duration = durations.setdefault(labels, Pending(Buckets(BUCKETS)))
     return _Statement(model, operation, duration, slow_queries.labels(*labels), query_errors.labels(*labels))
 
 

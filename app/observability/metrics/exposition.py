@@ -40,4 +40,4 @@ def _initialise(app: FastAPI) -> None:
         for method, operation in operations.items():
             statuses = {status for status in operation.get("responses", {}) if status.isdigit()}
             for status in statuses | {"500"}:
-                http.series(method.upper(), route, int(status))
+                http.new_series(method.upper(), route, int(status))

@@ -333,10 +333,7 @@ async def test_metrics_speak_both_languages_and_begin_at_zero(client: httpx.Asyn
     assert "_created" not in plain.text
 
 
-async def test_exemplars_carry_the_trace_id_of_sampled_requests(
-    client: httpx.AsyncClient, spans: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("observability.metrics.http._EXEMPLAR_SECONDS", 0.0)
+async def test_exemplars_carry_the_trace_id_of_sampled_requests(client: httpx.AsyncClient, spans: Any) -> None:
     await client.get("/both")
     span = spans.get_finished_spans()[0]
     text = (await client.get("/metrics", headers={"accept": "application/openmetrics-text;version=1.0.0"})).text
@@ -358,20 +355,11 @@ async def test_without_spans_here_an_exemplar_is_the_callers_sampled_trace(
     client: httpx.AsyncClient,
     given: str,
     kept: bool,  # noqa: FBT001 - a parameter
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("observability.metrics.http._EXEMPLAR_SECONDS", 0.0)
     await client.get("/mine", headers={"traceparent": "00-" + "a" * 32 + "-" + "b" * 16 + "-01"})
     assert "a" * 32 in await exemplars(client)
     await client.get("/mine", headers={"traceparent": given.replace("\n", " ")})
     assert (given.split("-")[1] in await exemplars(client)) is kept
-
-
-async def test_an_exemplar_stays_for_a_second(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    for digit in "cd":
-        monkeypatch.setattr("observability.metrics.http._EXEMPLAR_SECONDS", 0.0 if digit == "c" else 3600.0)
-        await client.get("/mine", headers={"traceparent": "00-" + digit * 32 + "-" + "b" * 16 + "-01"})
-        assert "c" * 32 in await exemplars(client)
 
 
 async def exemplars(client: httpx.AsyncClient) -> str:
