@@ -123,7 +123,8 @@ DRILLS = {
             "pool-exhaustion",
             "every connection of the shop's pool is taken",
             ways.switch("pool_exhaustion"),
-            ("HighDatabaseConnectionUsage", "LowSuccessRate", "HighLatency"),
+            ("HighDatabaseConnectionUsage", "LowSuccessRate"),
+            besides=("HighLatency",),  # who waits for a connection in vain has waited
             wave=5,
         ),
         Drill(
