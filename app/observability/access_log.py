@@ -103,6 +103,9 @@ def _meta(event: str, asked: _Asked) -> dict[str, Any]:
 def _asked(request: "HttpRequest") -> _Asked:
     scope = request.scope
     return (
-        *(scope["method"], scope["path"], scope.get("query_string", b""), request.client_ip),
+        scope["method"],
+        scope["path"],
+        scope.get("query_string", b""),
+        request.client_ip,
         request.headers.get(b"user-agent", b""),
     )

@@ -24,6 +24,9 @@ and attributes of.
 
 A plain tuple of plain values: Python's garbage collector does not follow those."""
 
+NOTHING = otel_context.Context()
+"""The context of a root: nothing is above it, whatever is current."""
+
 _SAMPLED = TraceFlags.SAMPLED
 _RANDOM = TraceFlags.RANDOM_TRACE_ID
 _LOW = 2**64 - 1
@@ -83,6 +86,10 @@ class LightSpan(Span):
         """Return whether nothing has been done with it that needs the SDK's span, nor will at its end."""
         return self._whole is None and self._tracer.take is not None
 
+    def child(self, name: str, kind: SpanKind) -> "LightSpan":
+        """Start a child. It is sampled when this is: each of the samplers would say the same again."""
+        return LightSpan(self._tracer, name, kind, self, self.trace_id, getrandbits(64) or 1, self.flags)
+
     def put(self, attributes: Mapping[str, Any]) -> None:
         """Set attributes whose keys are texts of ours and whose values are texts and numbers.
 
@@ -103,7 +110,7 @@ class LightSpan(Span):
 
     def end(self, end_time: int | None = None) -> None:
         """End it, and hand it on when it is sampled."""
-        if self.is_plain():
+        if self._whole is None and self._tracer.take is not None:
             self.end_as(self._name, self.attributes_given, end_time)
         elif self.is_recording():
             self.whole().end(end_time)
@@ -227,9 +234,11 @@ class LightTracer:
     ) -> Span:
         """Start a span: a child of the context's, or of the current one; a root when there is none."""
         if not links and self.sdk.span_processor._span_processors is self._processors:  # noqa: SLF001 - see above
+            if context is NOTHING:
+                return self.root(name, kind)
             above = trace.get_current_span(context)
-            if type(above) is LightSpan:  # sampled or not, so is its child: each of the samplers says the same again
-                return self.child(above, name, kind)
+            if type(above) is LightSpan:
+                return above.child(name, kind)
             parent = above.get_span_context()
             if not parent.is_valid:
                 return self.root(name, kind)
@@ -241,10 +250,6 @@ class LightTracer:
                     *(parent.trace_id, getrandbits(64) or 1, flags & _RANDOM | sampled),
                 )
         return self.sdk.start_span(name, context, kind, links=links)
-
-    def child(self, above: LightSpan, name: str, kind: SpanKind) -> LightSpan:
-        """Start a child of a light span."""
-        return LightSpan(self, name, kind, above, above.trace_id, getrandbits(64) or 1, above.flags)
 
     def root(self, name: str, kind: SpanKind) -> LightSpan:
         """Start a trace."""

@@ -10,7 +10,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Link, Span, SpanContext
 
 from observability.logs import redaction
-from observability.spans import put
+from observability.spans import NOTHING, put
 from observability.traces import errors
 from observability.traces.setup import configure, shutdown
 from observability.traces.state import state
@@ -55,7 +55,7 @@ class traced:  # noqa: N801 - used like a function: `with traced(...)`, `@traced
             return trace.INVALID_SPAN
         self._span = state.start_span(
             self._name,
-            otel_context.Context() if self._root else None,
+            NOTHING if self._root else None,
             links=[link if isinstance(link, Link) else Link(link) for link in self._links],
         )
         if self._span.is_recording():

@@ -15,14 +15,22 @@ def facts(  # noqa: PLR0913, PLR0917 - what is known of a request
     scope: Scope, headers: dict[bytes, bytes], method: str, route: str, status: int, user_id: str | None
 ) -> tuple[Any, ...]:
     """Return what `describe` asks for: plain values, so that it can be called later, and elsewhere."""
-    client, server = scope.get("client"), scope.get("server")
+    client = scope.get("client")
+    address, port = scope.get("server") or ("", None)
     return (
-        *(method, route, status, user_id),
-        *(scope["path"], scope.get("query_string"), scope.get("scheme", "http"), scope.get("http_version", "1.1")),
+        method,
+        route,
+        status,
+        user_id,
+        scope["path"],
+        scope.get("query_string"),
+        scope.get("scheme", "http"),
+        scope.get("http_version", "1.1"),
         client[0] if client else None,
         headers.get(b"host"),
         headers.get(b"user-agent"),
-        *(server or ("", None)),
+        address,
+        port,
     )
 
 

@@ -42,20 +42,6 @@ class CountingExporter(SpanExporter):
         return self._exporter.force_flush(timeout_millis)
 
 
-class _CountingQueue(deque[ReadableSpan | Record]):
-    """Refuses what comes when it is full, and counts it: without a lock, as nothing falls out at the far end."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__()
-        self._limit = limit
-
-    def appendleft(self, span: ReadableSpan | Record, /) -> None:
-        if len(self) >= self._limit:
-            _queue_full.inc()
-        else:
-            super().appendleft(span)
-
-
 class CountingProcessor(BatchSpanProcessor):
     """A BatchSpanProcessor that counts the spans it drops, and flushes for `flush_seconds` at most when it stops.
 
@@ -73,7 +59,7 @@ class CountingProcessor(BatchSpanProcessor):
             span_exporter._translate_data = self.encoder.encode  # type: ignore[method-assign,assignment]  # noqa: SLF001 - it has no setting for it; spans would be missing in the tests if an upgrade changed it
         super().__init__(CountingExporter(span_exporter))
         inner = self._batch_processor
-        inner._queue = _CountingQueue(inner._max_queue_size)  # noqa: SLF001 - see the class
+        inner._queue = deque()  # noqa: SLF001 - see the class; its bound is in `take`
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue the span; when the queue is full, it is dropped."""
@@ -81,13 +67,19 @@ class CountingProcessor(BatchSpanProcessor):
             self.take(span)
 
     def take(self, span: ReadableSpan | Record) -> None:
-        """Queue a sampled span. What the SDK's `emit` does, less its look at the process's number and its warning."""
+        """Queue a sampled span, or count it as dropped.
+
+        What the SDK's `emit` does, but a full queue refuses what comes: nothing falls out at its far end, so that no
+        lock is needed to count it.
+        """
         inner = self._batch_processor
+        queue = inner._queue  # noqa: SLF001 - see the class
         if inner._shutdown:  # noqa: SLF001 - see the class
             _shutdown.inc()
-            return
-        queue = inner._queue  # noqa: SLF001 - see the class
-        queue.appendleft(span)
+        elif len(queue) >= inner._max_queue_size:  # noqa: SLF001 - see the class
+            _queue_full.inc()
+        else:
+            queue.appendleft(span)
         if len(queue) >= inner._max_export_batch_size and not inner._worker_awaken.is_set():  # noqa: SLF001 - see the class
             inner._worker_awaken.set()  # noqa: SLF001 - see the class
 

@@ -8,14 +8,13 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from starlette.types import Scope
 
 from observability.metrics.http import METHODS
-from observability.spans import LightSpan, put
+from observability.spans import NOTHING, LightSpan, put
 from observability.traces import errors
 from observability.traces.conventions import describe, facts
 from observability.traces.state import state
 
 _SERVER_ERROR = 500
-_NOTHING = otel_context.Context()
-_SPAN_KEY = next(iter(trace.set_span_in_context(trace.INVALID_SPAN, _NOTHING)))
+_SPAN_KEY = next(iter(trace.set_span_in_context(trace.INVALID_SPAN, NOTHING)))
 
 
 class ServerSpan:
@@ -70,8 +69,8 @@ def start(scope: Scope, headers: dict[bytes, bytes]) -> ServerSpan:
     method = scope["method"]
     span = state.start_span(
         method if method in METHODS else "HTTP",
-        # An empty context, not the current one: the server's task may carry another request's.
-        _NOTHING if context is None else context,
+        # Not the current context: the server's task may carry another request's.
+        NOTHING if context is None else context,
         SpanKind.SERVER,
     )
     return ServerSpan(span, context, scope, headers)

@@ -52,6 +52,19 @@ def test_a_line_has_the_documented_shape(lines: Any) -> None:
     assert ours["eventId"] != theirs["eventId"]
 
 
+def test_a_line_that_cannot_be_rendered_later_is_counted_and_loses_no_other(tmp_path: Path, change: Change) -> None:
+    def broken() -> bytes:
+        raise ValueError("broken")
+
+    writer = Writer(LogSettings(log_path=str(tmp_path), log_console="off"))
+    change("log_lines_dropped_total", reason="write_error")
+    for line in (b'{"n":1}\n', broken, lambda: b'{"n":2}\n'):
+        writer.put("INFO", line)
+    writer.close(5)
+    assert read_all(tmp_path) == [{"n": 1}, {"n": 2}]
+    assert change("log_lines_dropped_total", reason="write_error") == 1
+
+
 def test_a_record_of_logging_keeps_its_millisecond(lines: Any) -> None:
     for number in range(1000):
         record = logging.getLogger("x").makeRecord("x", logging.INFO, "", 0, "at %d", (number,), None)

@@ -357,6 +357,29 @@ def test_what_was_finished_is_flushed_at_the_stop(sink: tuple[Sink, str]) -> Non
     assert sink[0].resource["service.instance.id"]
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "kind"),
+    [
+        ("OTEL_TRACES_SAMPLER", "always_on", "LightSpan"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "1", "_Span"),
+        ("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "true", "_Span"),
+    ],
+)
+def test_spans_are_light_unless_only_the_sdks_know_what_is_set(
+    sink: tuple[Sink, str], variable: str, value: str, kind: str
+) -> None:
+    code = f"""
+        import observability
+        observability.start(service="shop")
+        with observability.traced("x", order_id="1", user_id="2") as span:
+            assert type(span).__name__ == "{kind}", type(span)
+        observability.shutdown(5)
+    """
+    run(code, sink[1], **{variable: value})
+    limited = variable == "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"
+    assert sink[0].attributes["x"] == ({"user.id"} if limited else {"order.id", "user.id"})
+
+
 def test_a_header_for_the_endpoint_may_come_from_a_file(tmp_path: Path, sink: tuple[Sink, str]) -> None:
     (tmp_path / "headers").write_text("api-key=secret-of-the-file\n")
     code = """
