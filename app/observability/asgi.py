@@ -164,6 +164,10 @@ class HttpRequest(RequestContext):
 
     def gone(self) -> bool:
         """Ask the server, without waiting, whether the client has left: it takes answers for nobody in silence."""
+        # uvicorn has it written down (no public name); any other server is asked in ASGI's way, which costs much more
+        known = getattr(getattr(self.receive_from_server, "__self__", None), "disconnected", None)
+        if isinstance(known, bool):
+            return known
         if self.pending is not None or (not self.body_read and b"expect" in self.headers):
             return False  # asking a server for a body that nobody wanted would send its `100 Continue`
         asked: Any = self.receive_from_server()
