@@ -19,8 +19,7 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, Statu
 
 Record = tuple[int, int, int, bool, int, int, int, str, Any]
 """A finished span: trace id, span id, parent's span id (0: none), whether that is remote, kind, start, end, name, and
-its attributes: a mapping, or a tuple that `conventions.describe` makes name
-and attributes of.
+its attributes: a mapping, or a tuple that `conventions.describe` makes name and attributes of.
 
 A plain tuple of plain values: Python's garbage collector does not follow those."""
 
