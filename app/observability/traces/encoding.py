@@ -22,7 +22,7 @@ from observability.traces.conventions import describe
 _fixed64 = Struct("<Q").pack
 _double = Struct("<d").pack
 _SCALARS = frozenset({str, int, float, bool})
-_INT64 = range(-(2**63), 2**63)
+_INT64_LEAST, _INT64_MOST = -(2**63), 2**63 - 1
 _FLAGS_LOCAL = b"\x85\x01\x00\x01\x00\x00"  # flags: it is known whether the parent is remote, and it is not
 _FLAGS_REMOTE = b"\x85\x01\x00\x03\x00\x00"
 
@@ -193,7 +193,7 @@ def _attribute(key: str, value: str | float) -> bytes:
         encoded = b"\x10\x01" if value else b"\x10\x00"
     elif isinstance(value, float):
         encoded = b"\x21" + _double(value)
-    elif value in _INT64:
+    elif _INT64_LEAST <= value <= _INT64_MOST:  # not `in range(…)`: for an IntEnum that counts up to it
         encoded = b"\x18" + _length(value & (2**64 - 1))
     else:
         raise OverflowError(key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -61,7 +62,10 @@ def remote(flags: int, state: TraceState | None = None, trace_id: int = 2**127 +
     return set_span_in_context(NonRecordingSpan(above))
 
 
-values = st.one_of(st.text(max_size=300), st.integers(), st.floats(allow_nan=False), st.booleans())
+values = st.one_of(
+    *(st.text(max_size=300), st.integers(), st.floats(allow_nan=False), st.booleans()),
+    st.sampled_from(HTTPStatus),  # what frameworks answer with, an int by inheritance alone
+)
 
 
 @settings(max_examples=150, deadline=None)
