@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import ReadableSpan
@@ -62,24 +63,26 @@ class CountingProcessor(BatchSpanProcessor):
         inner._queue = deque()  # noqa: SLF001 - see the class; its bound is in `take`
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Queue the span; when the queue is full, it is dropped."""
+        """Queue the span; when the queue is full, its oldest span is dropped."""
         if span.context and span.context.trace_flags.sampled:
             self.take(span)
 
     def take(self, span: ReadableSpan | Record) -> None:
-        """Queue a sampled span, or count it as dropped.
+        """Queue a sampled span; a full queue makes room for it by its oldest, which is counted as dropped.
 
-        What the SDK's `emit` does, but a full queue refuses what comes: nothing falls out at its far end, so that no
-        lock is needed to count it.
+        What the SDK's `emit` does, but it cannot count what falls out at the far end. Here whoever takes a span out
+        has it in hand, this thread or the exporter's, so the count is exact without a lock.
         """
         inner = self._batch_processor
         queue = inner._queue  # noqa: SLF001 - see the class
         if inner._shutdown:  # noqa: SLF001 - see the class
             _shutdown.inc()
-        elif len(queue) >= inner._max_queue_size:  # noqa: SLF001 - see the class
-            _queue_full.inc()
-        else:
-            queue.appendleft(span)
+            return
+        queue.appendleft(span)  # first: the exporter must find as many as it has just counted
+        if len(queue) > inner._max_queue_size:  # noqa: SLF001 - see the class
+            with suppress(IndexError):  # the exporter has just emptied it
+                queue.pop()
+                _queue_full.inc()
         if len(queue) >= inner._max_export_batch_size and not inner._worker_awaken.is_set():  # noqa: SLF001 - see the class
             inner._worker_awaken.set()  # noqa: SLF001 - see the class
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent import futures
@@ -260,6 +261,28 @@ def test_every_span_is_either_exported_or_counted_as_dropped(change: Change, mon
     lost = dropped()
     assert change("trace_spans_exported_total") + sum(lost) == 1001
     assert all(count > 0 for count in lost)
+
+
+def test_a_full_queue_keeps_what_came_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "50")
+    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "50")
+    away, sent = threading.Event(), []
+
+    class Away(SpanExporter):
+        def export(self, spans: Any) -> SpanExportResult:
+            away.wait(10)
+            sent.extend(span.name for span in spans)
+            return SpanExportResult.SUCCESS
+
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(CountingProcessor(Away()))
+    tracer = provider.get_tracer("t")
+    for number in range(1000):
+        tracer.start_span(str(number)).end()
+    away.set()
+    provider.shutdown()
+    assert sent[-50:] == [str(number) for number in range(950, 1000)]
+    assert len(sent) <= 100  # and the batch that was under way
 
 
 def test_an_endpoint_that_is_away_delays_the_stop_by_little() -> None:
