@@ -57,7 +57,7 @@ def beside(  # noqa: PLR0913 - what one says of a container
 
     `settings` are what .env could say, `environment` is the container's own.
     """
-    name = f"{stack.config['name']}-{service}-beside"
+    name = f"{stack.config['name']}-{service}-beside{os.environ.get('PYTEST_XDIST_WORKER', '')}"  # two may run at once
     subprocess.run(["docker", "rm", "--force", name], capture_output=True, timeout=60, check=False)
     own = [f"--env={key}={value}" for key, value in (environment or {}).items()]
     published = [f"--publish=127.0.0.1::{port}" for port in ports]
