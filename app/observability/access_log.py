@@ -73,7 +73,8 @@ def _render(level: str, created_ns: int, place: Where, asked: _Asked, answer: _A
         message = f"{meta['method']} {meta['url']} started"
     else:
         message, meta = _answered("request.completed", asked, answer)
-    return pipeline.render(level, message, _LOGGER, meta, created_ns, clean=True, place=place)
+    line = partial(pipeline.shape.line, level, message, _LOGGER, meta, created_ns, clean=True, place=place)
+    return pipeline.render(_LOGGER, line)
 
 
 def _answered(event: str, asked: _Asked, answer: _Answer) -> tuple[str, dict[str, Any]]:

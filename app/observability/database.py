@@ -147,8 +147,7 @@ class _Hooks:
         # Values are placeholders there; hand-written SQL may hold values, and stays out.
         text = statement if compiled is not None and not isinstance(compiled.statement, TextClause) else None
         name, attributes = self._described(found.model, found.operation, text, batch=size > 1)
-        client = SpanKind.CLIENT
-        span = above.child(name, client) if type(above) is LightSpan else state.start_span(name, kind=client)
+        span = state.start_span(name, kind=SpanKind.CLIENT)
         if span.is_recording():
             put(span, attributes)
             if size > 1:

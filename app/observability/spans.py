@@ -109,7 +109,7 @@ class LightSpan(Span):
 
     def end(self, end_time: int | None = None) -> None:
         """End it, and hand it on when it is sampled."""
-        if self._whole is None and self._tracer.take is not None:
+        if self.is_plain():
             self.end_as(self._name, self.attributes_given, end_time)
         elif self.is_recording():
             self.whole().end(end_time)

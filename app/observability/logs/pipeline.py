@@ -1,9 +1,11 @@
 """From an event to the writer: what structlog's loggers and the standard library's have in common."""
 
 import os
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from observability.logs.shape import LEVELS, Shape, Where
+from observability.logs.shape import LEVELS, Shape
 
 if TYPE_CHECKING:
     from observability.logs.writer import Writer
@@ -31,7 +33,8 @@ class Pipeline:
 
         `clean`: message and meta are redacted already, but for an exception.
         """
-        self.emit_line(level, self.render(level, message, logger, meta, created_ns, clean=clean))
+        line = partial(self.shape.line, level, message, logger, meta, created_ns, clean=clean)
+        self.emit_line(level, self.render(logger, line))
 
     def emit_line(self, level: str, line: bytes) -> None:
         """Hand a rendered line over."""
@@ -41,20 +44,10 @@ class Pipeline:
         else:
             writer.put(level, line)
 
-    def render(  # noqa: PLR0913 - what a line is made of
-        self,
-        level: str,
-        message: str,
-        logger: str,
-        meta: dict[str, Any],
-        created_ns: int | None = None,
-        *,
-        clean: bool = False,
-        place: Where | None = None,
-    ) -> bytes:
-        """Return the line, or one that says why it could not be rendered."""
+    def render(self, logger: str, line: Callable[[], bytes]) -> bytes:
+        """Return what `line` makes (a call of Shape.line), or a line that says why it could not be rendered."""
         try:
-            return self.shape.line(level, message, logger, meta, created_ns, clean=clean, place=place)
+            return line()
         except Exception as error:  # noqa: BLE001 - a line about the failure is better than none, or than a failed request
             return self.shape.line(
                 "ERROR", "A line could not be rendered", __name__, {"from": logger, "problem": type(error).__qualname__}

@@ -49,9 +49,11 @@ class Pending(Generic[C]):
         waiting += values
         if len(waiting) >= _MOST:
             self._rounds += 1
-            self._counted.add(waiting)
-            waiting.clear()
-            self._rounds += 1
+            try:
+                self._counted.add(waiting)
+            finally:  # or whoever reads would wait for ever
+                waiting.clear()
+                self._rounds += 1
 
     def read(self) -> C:
         """Return a copy that has everything noted until now."""
