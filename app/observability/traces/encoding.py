@@ -5,7 +5,7 @@ links, a trace state or an attribute that is neither text nor number goes the ex
 What is written here is read by protobuf before it is sent; a test holds it equal to what the exporter would have sent.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from struct import Struct
 from typing import Any, NamedTuple
@@ -120,28 +120,7 @@ def _record(record: Record) -> bytes | None:
     trace_id, span_id, parent_id, remote, kind, start, end, name, attributes = record
     if type(attributes) is tuple:
         name, attributes = describe(*attributes)
-    try:
-        return b"".join(
-            (
-                b"\x0a\x10",
-                trace_id.to_bytes(16, "big"),
-                b"\x12\x08",
-                span_id.to_bytes(8, "big"),
-                b"\x22\x08" + parent_id.to_bytes(8, "big") if parent_id else b"",
-                _text(b"\x2a", name),
-                b"\x30",
-                _length(kind + 1),
-                b"\x39",
-                _fixed64(start),
-                b"\x41",
-                _fixed64(end),
-                *[_attribute(key, value) for key, value in attributes.items()],
-                b"\x7a\x00",
-                _FLAGS_REMOTE if remote else _FLAGS_LOCAL,
-            )
-        )
-    except (ValueError, TypeError, OverflowError):  # as below
-        return None
+    return _message(trace_id, span_id, parent_id, remote, kind, start, end, name, attributes)
 
 
 def _span(span: ReadableSpan) -> bytes | None:
@@ -161,27 +140,56 @@ def _span(span: ReadableSpan) -> bytes | None:
         or not all(type(value) in _SCALARS for value in attributes.values())
     ):
         return None
+    return _message(
+        context.trace_id,
+        context.span_id,
+        parent.span_id if parent else 0,
+        bool(parent and parent.is_remote),
+        span.kind.value,
+        span.start_time,
+        span.end_time,
+        span.name,
+        attributes,
+        status.description or "",
+        status.status_code.value,
+    )
+
+
+def _message(  # noqa: PLR0913, PLR0917 - what a span is
+    trace_id: int,
+    span_id: int,
+    parent_id: int,
+    remote: bool,  # noqa: FBT001 - by position, as in a record
+    kind: int,
+    start: int,
+    end: int,
+    name: str,
+    attributes: Mapping[str, Any],
+    description: str = "",
+    code: int = 0,
+) -> bytes | None:
+    """Return a span's message; None for broken UTF-8 or too large a number: the exporter's own way knows them."""
     try:
         return b"".join(
             (
                 b"\x0a\x10",
-                context.trace_id.to_bytes(16, "big"),
+                trace_id.to_bytes(16, "big"),
                 b"\x12\x08",
-                context.span_id.to_bytes(8, "big"),
-                b"\x22\x08" + parent.span_id.to_bytes(8, "big") if parent else b"",
-                _text(b"\x2a", span.name),
+                span_id.to_bytes(8, "big"),
+                b"\x22\x08" + parent_id.to_bytes(8, "big") if parent_id else b"",
+                _text(b"\x2a", name),
                 b"\x30",
-                _length(span.kind.value + 1),
+                _length(kind + 1),
                 b"\x39",
-                _fixed64(span.start_time),
+                _fixed64(start),
                 b"\x41",
-                _fixed64(span.end_time),
+                _fixed64(end),
                 *[_attribute(key, value) for key, value in attributes.items()],
-                _field(b"\x7a", _text(b"\x12", status.description or "") + _number(b"\x18", status.status_code.value)),
-                _FLAGS_REMOTE if parent and parent.is_remote else _FLAGS_LOCAL,
+                _field(b"\x7a", _text(b"\x12", description) + _number(b"\x18", code)),
+                _FLAGS_REMOTE if remote else _FLAGS_LOCAL,
             )
         )
-    except (ValueError, OverflowError):  # broken UTF-8, a number that is too large: the exporter's own way knows them
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
