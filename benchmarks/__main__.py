@@ -11,7 +11,7 @@ from typing import Protocol
 from benchmarks import apps, client, in_process, log_lines, otlp_sink, over_http, postgres, report, runs
 
 METRICS = (
-    *("bare", "bare_frozen", "ours", "ours_requests"),
+    *("bare", "bare_spared", "ours", "ours_requests"),
     *("instrumentator", "starlette_exporter", "contrib_metrics", "native_metrics"),
 )
 _NOT_SERVED = {"ours_requests", "native_metrics"}  # each server more is time that the others wait

@@ -4,6 +4,7 @@ from functools import partial
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
+from observability.context import Asked
 from observability.logs import redaction
 from observability.logs.pipeline import pipeline
 from observability.logs.shape import LEVELS, Where, where
@@ -17,16 +18,13 @@ _LOGGER = "observability.http"
 _CLIENT_ERROR = 400
 _SERVER_ERROR = 500
 
-_Asked = tuple[str, str, bytes, str | None, bytes]
-"""Method, path, query, client's address and user agent, as they came."""
-
 _Answer = tuple[str, int, float, str | None]
 """Route, status, seconds and user."""
 
 
 def started(request: "HttpRequest") -> None:
     """Log that a request has come in."""
-    _log("INFO", _asked(request), None)
+    _log(request, "INFO", None)
 
 
 def finished(request: "HttpRequest", route: str, status: int, seconds: float, error: BaseException | None) -> None:
@@ -35,39 +33,39 @@ def finished(request: "HttpRequest", route: str, status: int, seconds: float, er
     level = "ERROR" if failed or status >= _SERVER_ERROR else "WARN" if status >= _CLIENT_ERROR else "INFO"
     if pipeline.threshold > LEVELS[level] or (request.quiet and level == "INFO"):
         return
-    asked, answer = _asked(request), (route, status, seconds, request.user_id)
+    answer = (route, status, seconds, request.user_id)
     if error is not None:
         first(error, "log")  # the server, which sees it next, would log it again
     if failed:
-        message, meta = _answered("request.failed", asked, answer)
+        message, meta = _answered("request.failed", request.asked(), answer)
         pipeline.emit(level, message, _LOGGER, {**meta, "exc_info": error}, clean=True)
     else:
-        _log(level, asked, answer)
+        _log(request, level, answer)
 
 
 def failed_after_response(request: "HttpRequest", error: BaseException) -> None:
     """Log an exception that came after the answer was sent whole: a background task's."""
     if isinstance(error, Exception) and first(error, "log"):
-        meta = _meta("background.failed", _asked(request))
+        meta = _meta("background.failed", request.asked())
         meta["route"] = request.route
         meta["exc_info"] = error
         pipeline.emit("ERROR", f"{meta['method']} {meta['url']}: background task failed", _LOGGER, meta, clean=True)
 
 
-def _log(level: str, asked: _Asked, answer: _Answer | None) -> None:
+def _log(request: "HttpRequest", level: str, answer: _Answer | None) -> None:
     """Leave the line to the writer's thread, where many of them together cost less than each would cost its request.
 
     What is left is plain values, so nobody changes it meanwhile.
     """
-    writer = pipeline.writer
-    render = partial(_render, level, time_ns(), where(), asked, answer)
+    writer, span = pipeline.writer, request.span
+    place = where() if span is None else (request.request_id, request.user_id, span.trace_id, span.span_id)
     if writer is not None and not pipeline.shape.baggage_names:  # baggage is known only here
-        writer.put(level, render)
+        writer.put(level, _render, level, time_ns(), place, request.asked(), answer)
     else:
-        pipeline.emit_line(level, render())
+        pipeline.emit_line(level, _render(level, time_ns(), place, request.asked(), answer))
 
 
-def _render(level: str, created_ns: int, place: Where, asked: _Asked, answer: _Answer | None) -> bytes:
+def _render(level: str, created_ns: int, place: Where, asked: Asked, answer: _Answer | None) -> bytes:
     if answer is None:
         meta = _meta("request.started", asked)
         message = f"{meta['method']} {meta['url']} started"
@@ -77,7 +75,7 @@ def _render(level: str, created_ns: int, place: Where, asked: _Asked, answer: _A
     return pipeline.render(_LOGGER, line)
 
 
-def _answered(event: str, asked: _Asked, answer: _Answer) -> tuple[str, dict[str, Any]]:
+def _answered(event: str, asked: Asked, answer: _Answer) -> tuple[str, dict[str, Any]]:
     """Return message and meta of an answered request's line."""
     route, status, seconds, user_id = answer
     meta = _meta(event, asked)
@@ -89,7 +87,7 @@ def _answered(event: str, asked: _Asked, answer: _Answer) -> tuple[str, dict[str
     return f"{meta['method']} {meta['url']} {status}", meta
 
 
-def _meta(event: str, asked: _Asked) -> dict[str, Any]:
+def _meta(event: str, asked: Asked) -> dict[str, Any]:
     """Return what each line of the request says, cleaned."""
     method, path, query, ip, agent = asked
     return {
@@ -99,14 +97,3 @@ def _meta(event: str, asked: _Asked) -> dict[str, Any]:
         "ip": ip and redaction.text(ip),
         "userAgent": redaction.text(agent.decode("latin-1")),
     }
-
-
-def _asked(request: "HttpRequest") -> _Asked:
-    scope = request.scope
-    return (
-        scope["method"],
-        scope["path"],
-        scope.get("query_string", b""),
-        request.client_ip,
-        request.headers.get(b"user-agent", b""),
-    )

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from observability import access_log, routes
-from observability.context import Matched, RequestContext, request_context
+from observability.context import Asked, Matched, RequestContext, request_context
 from observability.faults import injection
 from observability.faults.switches import switches
 from observability.ids import uuid7
@@ -81,6 +81,7 @@ class HttpRequest(RequestContext):
     """One HTTP request on its way through the application."""
 
     __slots__ = (
+        "_asked",
         "body_read",
         "client_left",
         "done",
@@ -116,6 +117,16 @@ class HttpRequest(RequestContext):
         self.first_byte = self.last_byte = 0.0
         self.body_read = self.client_left = self.done = False
         self.pending: Message | None = None
+        self._asked: Asked | None = None
+
+    def asked(self) -> Asked:
+        """Return what was asked for: made once, of plain values, for whoever writes it down later."""
+        asked = self._asked
+        if asked is None:
+            scope = self.scope
+            query, agent = scope.get("query_string", b""), self.headers.get(b"user-agent", b"")
+            asked = self._asked = (scope["method"], scope["path"], query, self.client_ip, agent)
+        return asked
 
     async def receive(self) -> Message:
         """Pass on what the server has received (ASGI's `receive`)."""
@@ -201,11 +212,11 @@ class HttpRequest(RequestContext):
         route = self.matched.route
         if route is None or self.status == _NOT_FOUND:
             route = routes.template(route, self.status)
-        trace: Trace = self.headers.get(b"traceparent") if span is None else span.sampled_trace_id
+        trace: Trace = self.headers.get(b"traceparent") if span is None else span.sampled and span.trace_id
         found = series.get((method, route, status)) or new_series(method, route, status)
         found.note(duration, (self.first_byte or end) - self.started, trace, end)
         if span is not None:
-            span.finish(method, route, status, error, self.user_id)
+            span.finish(self, route, status, error)
         if pipeline.threshold <= _INFO or status >= _CLIENT_ERROR:
             access_log.finished(self, route, status, duration, error)
 

@@ -4,6 +4,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
+Asked = tuple[str, str, bytes, str | None, bytes]
+"""What a client asked for, as it came: method, path, query, client's address and user agent."""
+
 
 class Matched(Protocol):
     """What holds the template of the route that the router picks."""

@@ -6,8 +6,8 @@
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from time import perf_counter
-from typing import Any, NamedTuple
+from time import perf_counter, time_ns
+from typing import Any
 from weakref import WeakSet
 
 from opentelemetry import trace
@@ -100,7 +100,8 @@ class _Hooks:
             self._attributes["server.address"] = url.host
         if url.port:
             self._attributes["server.port"] = url.port
-        self._described = lru_cache(maxsize=_MAX_STATEMENTS)(self._describe)
+        self._known: dict[str, _Statement] = {}
+        """By text. SQLAlchemy gives a compiled statement's own string, so this only asks whether it is the same."""
 
     def execute(self, cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
         """Run one statement (SQLAlchemy's hook `do_execute`)."""
@@ -118,99 +119,119 @@ class _Hooks:
         self, run: Callable[..., None], context: ExecutionContext, size: int, cursor: Any, statement: str, *given: Any
     ) -> bool:
         """Run a statement: timed, counted, its span ended, however it ends."""
-        found = _known.get(statement) or _statement(context, statement)
-        span = self._span(found, context, statement, size) if state.on else None
+        found = self._known.get(statement) or self._find(context, statement)
+        above = trace.get_current_span() if state.on else trace.INVALID_SPAN
+        # Nobody sees this span before its end, so where it is plain it is only written down then.
+        began = time_ns() if type(above) is LightSpan and above.takes_leaves() else 0
+        span = None if began else _start(above, found, size)
         started = perf_counter()
-        error: BaseException | None = None
         try:
             run(cursor, statement, *given, context)
-        except BaseException as raised:
-            error = raised
+        except BaseException as error:
+            if began and type(above) is LightSpan:
+                name, attributes = found.describe(size)
+                span = above.child(name, SpanKind.CLIENT, began)
+                span.put(attributes)
+            if isinstance(error, Exception):  # a cancelled request is no failure of the database
+                _fail(found, span, error)
+            if span is not None:
+                span.end()
             raise
+        else:
+            if began and type(above) is LightSpan:
+                above.leaf(*found.describe(size), SpanKind.CLIENT, began)
+            elif span is not None:
+                span.end()
         finally:
             seconds = perf_counter() - started
             found.duration.note(seconds)
             if seconds >= self._slow:
                 found.slow.inc()
-            if span is not None or error is not None:
-                _end(found, span, error)
         return True
 
-    def _span(self, found: "_Statement", context: ExecutionContext, statement: str, size: int) -> Span | None:
-        above = trace.get_current_span()
-        if type(above) is LightSpan:
-            if not above.sampled:
-                return None  # nor would a child be
-        elif not above.get_span_context().is_valid:
-            return None
+    def _find(self, context: ExecutionContext, text: str) -> "_Statement":
+        """Find out what a statement is, and keep it."""
         compiled = context.compiled
-        # Values are placeholders there; hand-written SQL may hold values, and stays out.
-        text = statement if compiled is not None and not isinstance(compiled.statement, TextClause) else None
-        name, attributes = self._described(found.model, found.operation, text, batch=size > 1)
-        span = state.start_span(name, kind=SpanKind.CLIENT)
-        if span.is_recording():
-            put(span, attributes)
-            if size > 1:
-                put(span, {"db.operation.batch.size": size})
-        return span
-
-    def _describe(
-        self, model: str, operation: str, text: str | None, *, batch: bool
-    ) -> tuple[str, dict[str, str | int]]:
-        """Return a span's name and attributes; `other` is the metrics' word and names neither table nor operation."""
+        model, operation = _bounded(_table(compiled.statement) if compiled else "other"), _operation(text)
         attributes = dict(self._attributes)
+        # `other` is the metrics' word, and names neither table nor operation.
         if operation != "other":
-            attributes["db.operation.name"] = f"BATCH {operation.upper()}" if batch else operation.upper()
+            attributes["db.operation.name"] = operation.upper()
         if model != "other":
             attributes["db.collection.name"] = model
-        if text is not None:
+        # Values are placeholders there; hand-written SQL may hold values, and stays out.
+        if compiled is not None and not isinstance(compiled.statement, TextClause):
             attributes["db.query.text"] = text[:_MAX_TEXT]
-        words = (attributes.get("db.operation.name"), attributes.get("db.collection.name") or self._database)
-        return " ".join(str(word) for word in words if word), attributes
+        if len(self._known) >= _MAX_STATEMENTS:  # a text with its values in it, over and over
+            self._known.clear()
+        target = str(attributes.get("db.collection.name") or self._database)
+        self._known[text] = found = _Statement(*_series(model, operation), target, attributes)
+        return found
 
 
-def _end(found: "_Statement", span: Span | None, error: BaseException | None) -> None:
-    failed = isinstance(error, Exception)  # a cancelled request is no failure of the database
-    if failed:
-        found.errors.inc()
+def _start(above: Span, found: "_Statement", size: int) -> Span | None:
+    """Start a statement's span; None outside of any trace, and where a child would not be sampled."""
+    if type(above) is LightSpan:
+        if not above.sampled:
+            return None
+    elif not above.get_span_context().is_valid:
+        return None
+    name, attributes = found.describe(size)
+    span = state.start_span(name, kind=SpanKind.CLIENT)
+    if span.is_recording():
+        put(span, attributes)
+    return span
+
+
+def _fail(found: "_Statement", span: Span | None, error: Exception) -> None:
+    found.errors.inc()
     if span is not None:
-        if error is not None and failed:
-            if code := getattr(error, "sqlstate", None):
-                span.set_attribute("db.response.status_code", code)
-            errors.record(span, error)
-        span.end()
+        if code := getattr(error, "sqlstate", None):
+            span.set_attribute("db.response.status_code", code)
+        errors.record(span, error)
 
 
-class _Statement(NamedTuple):
-    """A statement's labels, and its series: looked up once, not at each run."""
+class _Statement:
+    """A statement's series and its span's name and attributes: looked up once, not at each run."""
 
-    model: str
-    operation: str
-    duration: Pending[Buckets]
-    slow: Counter
-    errors: Counter
+    __slots__ = ("_alone", "_target", "duration", "errors", "slow")
 
+    def __init__(
+        self,
+        duration: Pending[Buckets],
+        slow: Counter,
+        errors: Counter,
+        target: str,
+        attributes: dict[str, str | int],
+    ) -> None:
+        self.duration = duration
+        self.slow = slow
+        self.errors = errors
+        self._target = target
+        self._alone = self._named(attributes), attributes
 
-_known: dict[str, _Statement] = {}
-"""By text. SQLAlchemy gives a compiled statement's own string, so this asks no more than whether it is the same."""
+    def describe(self, size: int) -> tuple[str, dict[str, str | int]]:
+        """Return the span's name and attributes, which nobody may change, for so many sets of parameters."""
+        if size <= 1:
+            return self._alone
+        attributes = self._alone[1] | {"db.operation.batch.size": size}
+        if "db.operation.name" in attributes:
+            attributes["db.operation.name"] = f"BATCH {attributes['db.operation.name']}"
+        return self._named(attributes), attributes
+
+    def _named(self, attributes: dict[str, str | int]) -> str:
+        operation = attributes.get("db.operation.name")
+        return f"{operation} {self._target}" if operation else self._target
+
 
 _models: set[str] = set()
 
 
-def _statement(context: ExecutionContext, text: str) -> _Statement:
-    """Find out what a statement is, and keep it."""
-    table = _table(context.compiled.statement) if context.compiled else "other"
-    if len(_known) >= _MAX_STATEMENTS:  # a text with its values in it, over and over
-        _known.clear()
-    _known[text] = found = _series(_bounded(table), _operation(text))
-    return found
-
-
 @lru_cache(maxsize=_MAX_MODELS * len(OPERATIONS))
-def _series(model: str, operation: str) -> _Statement:
+def _series(model: str, operation: str) -> tuple[Pending[Buckets], Counter, Counter]:
     labels = (model, operation)
     duration = durations.setdefault(labels, Pending(Buckets(BUCKETS)))
-    return _Statement(model, operation, duration, slow_queries.labels(*labels), query_errors.labels(*labels))
+    return duration, slow_queries.labels(*labels), query_errors.labels(*labels)
 
 
 def _table(statement: Any) -> str:

@@ -85,9 +85,22 @@ class LightSpan(Span):
         """Return whether nothing has been done with it that needs the SDK's span, nor will at its end."""
         return self._whole is None and self._tracer.take is not None
 
-    def child(self, name: str, kind: SpanKind) -> "LightSpan":
-        """Start a child. It is sampled when this is: each of the samplers would say the same again."""
-        return LightSpan(self._tracer, name, kind, self, self.trace_id, getrandbits(64) or 1, self.flags)
+    def child(self, name: str, kind: SpanKind, start_time: int = 0) -> "LightSpan":
+        """Start a child, now by default. It is sampled when this is: each of the samplers would say the same again."""
+        span = LightSpan(self._tracer, name, kind, self, self.trace_id, getrandbits(64) or 1, self.flags)
+        if start_time:
+            span._start = start_time
+        return span
+
+    def takes_leaves(self) -> bool:
+        """Return whether `leaf` may be called: it is sampled, and its children are plain."""
+        return bool(self.flags & _SAMPLED) and self._tracer.take is not None and not self._tracer.is_watched()
+
+    def leaf(self, name: str, attributes: Mapping[str, Any], kind: SpanKind, start_time: int) -> None:
+        """Hand on a child that has ended now, without ever having been an object (see `put` of its attributes)."""
+        if take := self._tracer.take:
+            ids = (self.trace_id, getrandbits(64) or 1, self.span_id, False)
+            take((*ids, kind.value, start_time, time_ns(), name, attributes))
 
     def put(self, attributes: Mapping[str, Any]) -> None:
         """Set attributes whose keys are texts of ours and whose values are texts and numbers.
@@ -232,7 +245,7 @@ class LightTracer:
         links: Sequence[Link] = (),
     ) -> Span:
         """Start a span: a child of the context's, or of the current one; a root when there is none."""
-        if not links and self.sdk.span_processor._span_processors is self._processors:  # noqa: SLF001 - see above
+        if not links and not self.is_watched():
             if context is NOTHING:
                 return self.root(name, kind)
             above = trace.get_current_span(context)
@@ -249,6 +262,10 @@ class LightTracer:
                     *(parent.trace_id, getrandbits(64) or 1, flags & _RANDOM | sampled),
                 )
         return self.sdk.start_span(name, context, kind, links=links)
+
+    def is_watched(self) -> bool:
+        """Return whether somebody has added a processor, which has to see spans start."""
+        return self.sdk.span_processor._span_processors is not self._processors  # noqa: SLF001 - see above
 
     def root(self, name: str, kind: SpanKind) -> LightSpan:
         """Start a trace."""

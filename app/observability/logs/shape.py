@@ -4,7 +4,7 @@ import os
 import socket
 import time
 import traceback
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from opentelemetry import baggage, trace
@@ -32,23 +32,20 @@ _process = _Process()
 os.register_at_fork(after_in_child=_process.__init__)  # type: ignore[misc]  # a child has its own
 
 
-class Where(NamedTuple):
-    """What runs when a line is logged."""
+Where = tuple[str | None, str | None, int, int]
+"""What runs when a line is logged: request id, user id, trace id and span id.
 
-    request_id: str | None
-    user_id: str | None
-    trace_id: int
-    span_id: int
+Trace id 0: no trace. An unsampled request has a trace id, too."""
 
 
 def where() -> Where:
-    """Return what runs now; trace id 0: no trace. An unsampled request has a trace id, too."""
+    """Return what runs now."""
     request, span = request_context.get(), trace.get_current_span()
     request_id, user_id = (None, None) if request is None else (request.request_id, request.user_id)
     if type(span) is LightSpan:
-        return Where(request_id, user_id, span.trace_id, span.span_id)
+        return request_id, user_id, span.trace_id, span.span_id
     ids = span.get_span_context()
-    return Where(request_id, user_id, *((ids.trace_id, ids.span_id) if ids.is_valid else (0, 0)))
+    return request_id, user_id, *((ids.trace_id, ids.span_id) if ids.is_valid else (0, 0))
 
 
 class Shape:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 from observability.logs.console import Console
 from observability.logs.files import RotatingFile, Slot
@@ -20,8 +21,8 @@ _BATCH = 1_000
 _dropped = lines_dropped.labels("queue_full")
 _not_in_file = lines_dropped.labels("write_error")
 
-Line = tuple[str, bytes | Callable[[], bytes]]
-"""Level, and the rendered line or what renders it."""
+Line = tuple[str, bytes | Callable[..., bytes], tuple[Any, ...]]
+"""Level, and the rendered line, or what renders it and of which parts."""
 
 
 class Writer:
@@ -43,17 +44,20 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
 
-    def put(self, level: str, line: bytes | Callable[[], bytes]) -> None:
-        """Hand a line over; never waits. When the queue is full the line is dropped and counted."""
+    def put(self, level: str, line: bytes | Callable[..., bytes], *parts: Any) -> None:
+        """Hand a line over, or what renders it and of which parts, which must not change any more; never waits.
+
+        When the queue is full the line is dropped and counted.
+        """
         if self._queue.qsize() >= self._limit:
             _dropped.inc()
         else:
-            self._queue.put((level, line))
+            self._queue.put((level, line, parts))
 
     def close(self, timeout: float) -> None:
         """Write what is queued and stop, in about `timeout` seconds at most."""
         self._stop.set()
-        self._queue.put(("", b""))  # wake the thread
+        self._queue.put(("", b"", ()))  # wake the thread
         self._thread.join(timeout)
         if not self._thread.is_alive():
             self._combined.close()
@@ -76,7 +80,7 @@ class Writer:
 
     def _drain(self, batch: list[Line]) -> None:
         while batch:
-            self._write([(level, rendered) for level, line in batch if (rendered := _rendered(line))])
+            self._write([(level, rendered) for level, line, parts in batch if (rendered := _rendered(line, parts))])
             batch = self._waiting()
 
     def _write(self, batch: list[tuple[str, bytes]]) -> None:
@@ -103,11 +107,11 @@ class Writer:
             return 0
 
 
-def _rendered(line: bytes | Callable[[], bytes]) -> bytes:
+def _rendered(line: bytes | Callable[..., bytes], parts: tuple[Any, ...]) -> bytes:
     if isinstance(line, bytes):
         return line
     try:
-        return line()
+        return line(*parts)
     except Exception:  # noqa: BLE001 - the thread must live, or all later lines are lost
         _not_in_file.inc()
         return b""

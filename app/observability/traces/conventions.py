@@ -1,55 +1,46 @@
 """A server span's name and attributes, by OpenTelemetry's HTTP semantic conventions (stable since 1.23)."""
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from starlette.types import Scope
-
+from observability.context import Asked
 from observability.logs import redaction
 from observability.metrics.http import METHODS, OTHER_METHOD, UNMATCHED
+
+if TYPE_CHECKING:
+    from observability.asgi import HttpRequest
 
 _HOST = re.compile(r"(\[[^\]]+\]|[^:]+)(?::(\d{1,5}))?").fullmatch
 
 
-def facts(  # noqa: PLR0913, PLR0917 - what is known of a request
-    scope: Scope, headers: dict[bytes, bytes], method: str, route: str, status: int, user_id: str | None
-) -> tuple[Any, ...]:
+def facts(request: "HttpRequest", route: str, status: int) -> tuple[Any, ...]:
     """Return what `describe` asks for: plain values, so that it can be called later, and elsewhere."""
-    client = scope.get("client")
-    address, port = scope.get("server") or ("", None)
+    scope = request.scope
     return (
-        method,
+        request.asked(),
         route,
         status,
-        user_id,
-        scope["path"],
-        scope.get("query_string"),
+        request.user_id,
         scope.get("scheme", "http"),
         scope.get("http_version", "1.1"),
-        client[0] if client else None,
-        headers.get(b"host"),
-        headers.get(b"user-agent"),
-        address,
-        port,
+        request.headers.get(b"host"),
+        scope.get("server") or ("", None),
     )
 
 
 def describe(  # noqa: PLR0913, PLR0917 - what is known of a request
-    method: str,
+    asked: Asked,
     route: str,
     status: int,
     user_id: str | None,
-    path: str,
-    query: bytes | None,
     scheme: str,
     version: str,
-    client: str | None,
     host: bytes | None,
-    agent: bytes | None,
-    address: str,
-    port: int | None,
+    server: tuple[str, int | None],
 ) -> tuple[str, dict[str, str | int]]:
     """Return name and attributes."""
+    method, path, query, client, agent = asked
+    address, port = server
     known = method in METHODS
     attributes: dict[str, str | int] = {
         "http.request.method": method if known else OTHER_METHOD,

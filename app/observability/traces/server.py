@@ -1,6 +1,6 @@
 """The server span of a request."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from opentelemetry import context as otel_context
 from opentelemetry import propagate, trace
@@ -13,6 +13,9 @@ from observability.traces import errors
 from observability.traces.conventions import describe, facts
 from observability.traces.state import state
 
+if TYPE_CHECKING:
+    from observability.asgi import HttpRequest
+
 _SERVER_ERROR = 500
 _SPAN_KEY = next(iter(trace.set_span_in_context(trace.INVALID_SPAN, NOTHING)))
 
@@ -20,28 +23,26 @@ _SPAN_KEY = next(iter(trace.set_span_in_context(trace.INVALID_SPAN, NOTHING)))
 class ServerSpan:
     """Started before the application, current while it runs, finished with the answer's last byte."""
 
-    __slots__ = ("_headers", "_scope", "_span", "_token", "sampled_trace_id")
+    __slots__ = ("_span", "_token", "sampled", "span_id", "trace_id")
 
-    def __init__(self, span: trace.Span, context: Any, scope: Scope, headers: dict[bytes, bytes]) -> None:
+    def __init__(self, span: trace.Span, context: otel_context.Context | None) -> None:
         self._span = span
-        self._scope = scope
-        self._headers = headers
         if context is None:
             context = otel_context.Context({_SPAN_KEY: span})  # what the next line does, without its two copies
         else:
             context = trace.set_span_in_context(span, context)
         self._token = otel_context.attach(context)
         if type(span) is LightSpan:
-            self.sampled_trace_id = span.trace_id if span.sampled else 0
+            self.trace_id, self.span_id, self.sampled = span.trace_id, span.span_id, span.sampled
         else:
             ids = span.get_span_context()
-            self.sampled_trace_id = ids.trace_id if ids.trace_flags.sampled else 0
+            self.trace_id, self.span_id, self.sampled = ids.trace_id, ids.span_id, ids.trace_flags.sampled
 
-    def finish(self, method: str, route: str, status: int, error: BaseException | None, user_id: str | None) -> None:
+    def finish(self, request: "HttpRequest", route: str, status: int, error: BaseException | None) -> None:
         """Name the span by what is known at the end, and end it."""
         span = self._span
         if span.is_recording():
-            known = facts(self._scope, self._headers, method, route, status, user_id)
+            known = facts(request, route, status)
             if status < _SERVER_ERROR and type(span) is LightSpan and span.is_plain():
                 span.end_as("", known)
                 return
@@ -73,4 +74,4 @@ def start(scope: Scope, headers: dict[bytes, bytes]) -> ServerSpan:
         NOTHING if context is None else context,
         SpanKind.SERVER,
     )
-    return ServerSpan(span, context, scope, headers)
+    return ServerSpan(span, context)

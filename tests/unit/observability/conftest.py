@@ -16,6 +16,7 @@ from observability import logs
 from observability.logs.pipeline import pipeline
 from observability.settings import LogSettings
 from observability.spans import LightTracer
+from observability.traces.encoding import Encoder
 from observability.traces.state import state
 
 Lines = Callable[[], list[dict[str, Any]]]
@@ -45,16 +46,22 @@ def provider() -> TracerProvider:
     return made
 
 
-@pytest.fixture(params=["light", "sdk"])
+@pytest.fixture(params=["records", "light", "sdk"])
 def spans(provider: TracerProvider, request: pytest.FixtureRequest) -> Iterator[InMemorySpanExporter]:
-    """Tracing on, with the SDK's own in-memory exporter; light spans and the SDK's are held to the same."""
+    """Tracing on, with the SDK's own in-memory exporter; light spans and the SDK's are held to the same.
+
+    `records` is what runs where spans go to OTLP: plain spans are handed on as records.
+    """
     exporter = InMemorySpanExporter()
     processor = SimpleSpanProcessor(exporter)
     provider.add_span_processor(processor)
     tracer = provider.get_tracer("observability")
     assert isinstance(tracer, Tracer)
-    light = LightTracer(tracer, parent_based=True, bound=2**64, take=None)
-    state.start_span = light.start_span if request.param == "light" else tracer.start_span
+    encoder = Encoder()
+    encoder.tracer = tracer
+    take = {"records": lambda record: exporter.export([encoder._readable(record)])}.get(request.param)
+    light = LightTracer(tracer, parent_based=True, bound=2**64, take=take)
+    state.start_span = tracer.start_span if request.param == "sdk" else light.start_span
     state.propagation_headers = frozenset(name.encode() for name in propagate.get_global_textmap().fields)
     state.on = True
     yield exporter

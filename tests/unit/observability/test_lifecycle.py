@@ -37,8 +37,25 @@ def test_the_collector_leaves_alone_what_is_there_at_the_start_and_collects_what
         observability.shutdown()
         observability.start(service="t")
         print(frozen > 10_000, walked < frozen / 10, seen() is None, gc.get_freeze_count() <= frozen)
+        print(gc.get_threshold()[0] == 10_000)
         observability.shutdown()
         """,
         tmp_path,
     )
-    assert said == ["True"] * 4
+    assert said == ["True"] * 5
+
+
+def test_a_threshold_that_somebody_has_set_stays(tmp_path: Path) -> None:
+    said = run(
+        """
+        import gc
+        import observability
+
+        gc.set_threshold(1_000, 5, 5)
+        observability.start(service="t")
+        print(*gc.get_threshold())
+        observability.shutdown()
+        """,
+        tmp_path,
+    )
+    assert said == ["1000", "5", "5"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from http import HTTPStatus
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from hypothesis import given, settings
@@ -27,6 +28,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
+from observability.asgi import HttpRequest
 from observability.settings import read_settings
 from observability.spans import LightSpan, LightTracer, Record
 from observability.traces.conventions import describe, facts
@@ -97,17 +99,19 @@ def test_a_record_is_written_as_the_exporter_would_write_the_span(
 
 def test_a_request_is_described_by_what_is_kept_of_it(kept: Kept) -> None:
     scope = {"type": "http", "path": "/a", "client": ("10.0.0.1", 5), "server": ("h", 80), "query_string": b"pwd=x123"}
-    headers = {b"host": b"shop:8443", b"user-agent": b"tester"}
+    scope |= {"method": "GET", "headers": [(b"host", b"shop:8443"), (b"user-agent", b"tester")]}
+    request = HttpRequest(scope, AsyncMock(), AsyncMock(), quiet=False)
+    request.user_id = "u-1"
     span = kept.tracer.start_span("GET", Context(), SpanKind.SERVER)
     assert isinstance(span, LightSpan)
-    known = facts(scope, headers, "GET", "/{x}", 200, "u-1")
+    known = facts(request, "/{x}", 200)
     span.end_as("", known)
     name, attributes = describe(*known)
     (written,) = kept.encoder.encode(kept.records).resource_spans[0].scope_spans[0].spans
     found = {pair.key: pair.value.string_value or pair.value.int_value for pair in written.attributes}
     assert (written.name, found) == (name, attributes)
     assert attributes["url.query"] == "pwd=[REDACTED]"
-    assert not any(isinstance(value, dict | list) for value in known)  # nothing that somebody may change meanwhile
+    hash(known)  # nothing in it that somebody may change meanwhile
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
