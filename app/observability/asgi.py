@@ -46,6 +46,7 @@ class ObservabilityMiddleware:
             in_progress.count += 1
             if not request.quiet:
                 if state.on:
+                    request.asked()  # now, for what is inside may rewrite the scope
                     request.span = server_span.start(scope, request.headers)
                 if pipeline.threshold <= _INFO:
                     access_log.started(request)

@@ -14,10 +14,11 @@ from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind
 from prometheus_client import Counter
 from pydantic import Field
-from sqlalchemy import Engine, TextClause, event
+from sqlalchemy import DDL, ColumnClause, Engine, TextClause, event
 from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
+from sqlalchemy.sql import visitors
 
 from observability.metrics.database import (
     BUCKETS,
@@ -122,32 +123,33 @@ class _Hooks:
         found = self._known.get(statement) or self._find(context, statement)
         above = trace.get_current_span() if state.on else trace.INVALID_SPAN
         # Nobody sees this span before its end, so where it is plain it is only written down then.
-        began = time_ns() if type(above) is LightSpan and above.takes_leaves() else 0
-        span = None if began else _start(above, found, size)
-        started = perf_counter()
+        parent = above if type(above) is LightSpan and above.takes_leaves() else None
+        span = _start(above, found, size) if parent is None else None
+        began, started = time_ns(), perf_counter()
         try:
             run(cursor, statement, *given, context)
         except BaseException as error:
-            if began and type(above) is LightSpan:
+            self._note(found, perf_counter() - started)
+            if parent is not None:
                 name, attributes = found.describe(size)
-                span = above.child(name, SpanKind.CLIENT, began)
-                span.put(attributes)
+                span = parent.child(name, SpanKind.CLIENT, began)
+                put(span, attributes)
             if isinstance(error, Exception):  # a cancelled request is no failure of the database
                 _fail(found, span, error)
             if span is not None:
                 span.end()
             raise
-        else:
-            if began and type(above) is LightSpan:
-                above.leaf(*found.describe(size), SpanKind.CLIENT, began)
-            elif span is not None:
-                span.end()
-        finally:
-            seconds = perf_counter() - started
-            found.duration.note(seconds)
-            if seconds >= self._slow:
-                found.slow.inc()
+        self._note(found, perf_counter() - started)
+        if parent is not None:
+            parent.leaf(*found.describe(size), SpanKind.CLIENT, began)
+        elif span is not None:
+            span.end()
         return True
+
+    def _note(self, found: "_Statement", seconds: float) -> None:
+        found.duration.note(seconds)
+        if seconds >= self._slow:
+            found.slow.inc()
 
     def _find(self, context: ExecutionContext, text: str) -> "_Statement":
         """Find out what a statement is, and keep it."""
@@ -160,7 +162,7 @@ class _Hooks:
         if model != "other":
             attributes["db.collection.name"] = model
         # Values are placeholders there; hand-written SQL may hold values, and stays out.
-        if compiled is not None and not isinstance(compiled.statement, TextClause):
+        if compiled is not None and not _is_hand_written(compiled.statement):
             attributes["db.query.text"] = text[:_MAX_TEXT]
         if len(self._known) >= _MAX_STATEMENTS:  # a text with its values in it, over and over
             self._known.clear()
@@ -232,6 +234,14 @@ def _series(model: str, operation: str) -> tuple[Pending[Buckets], Counter, Coun
     labels = (model, operation)
     duration = durations.setdefault(labels, Pending(Buckets(BUCKETS)))
     return duration, slow_queries.labels(*labels), query_errors.labels(*labels)
+
+
+def _is_hand_written(statement: Any) -> bool:
+    """Return whether any of it is. The `*` of `count(*)` is SQLAlchemy's own."""
+    return isinstance(statement, DDL) or any(
+        isinstance(part, TextClause) or (isinstance(part, ColumnClause) and part.is_literal and part.name != "*")
+        for part in visitors.iterate(statement)
+    )
 
 
 def _table(statement: Any) -> str:

@@ -8,7 +8,7 @@ from observability.metrics import infrastructure, runtime
 from observability.settings import LogSettings, read_settings
 
 _COLLECT_AFTER = 10_000
-"""Objects. A round over so many takes under a millisecond, and cycles among them are some megabytes at most."""
+"""Objects. A round over so many takes about a millisecond; garbage in cycles waits for it a little longer."""
 _DEFAULTS = {700, 2_000}
 """Python's own, before 3.13 and since."""
 
@@ -22,7 +22,7 @@ def start(*, service: str, version: str | None = None, log: LogSettings | None =
 
     Call it in the lifespan (the event-loop lag is measured only when a loop runs) or in `__main__`. A second call
     before `shutdown` does nothing. A wrong setting ends the process with code 2 and a line on stderr. Python's garbage
-    collector is spared walks that find nothing: see `_spare_the_collector`; thresholds that somebody has set stay.
+    collector is spared walks that find nothing: see `_spare_the_collector`; a threshold that is not Python's own stays.
     """
     if _Process.service is not None:
         return
@@ -38,9 +38,9 @@ def _spare_the_collector() -> None:
     """Keep Python's garbage collector from looking where it never finds anything. Safe to call again.
 
     It walks over all that a process has from its start, time and again, and what this library imports makes that walk
-    longer: `gc.freeze` takes it out. And it starts a round whenever there are 700 objects more than at the last one.
-    Some requests at once come and go in such numbers, with the lines and spans that wait here, without leaving any
-    garbage. Both together were a fifth of the CPU of a request with a database query.
+    longer: `gc.freeze` takes it out. And it starts a round whenever there are 700 objects more than at the last one
+    (2,000 since Python 3.13). Some requests at once come and go in such numbers, with the lines and spans that wait
+    here, and leave no garbage. Both together were a fifth of the CPU of a request with a database query.
     """
     if not gc.get_freeze_count():
         gc.collect()

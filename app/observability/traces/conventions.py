@@ -16,6 +16,7 @@ _HOST = re.compile(r"(\[[^\]]+\]|[^:]+)(?::(\d{1,5}))?").fullmatch
 def facts(request: "HttpRequest", route: str, status: int) -> tuple[Any, ...]:
     """Return what `describe` asks for: plain values, so that it can be called later, and elsewhere."""
     scope = request.scope
+    address, port = scope.get("server") or ("", None)
     return (
         request.asked(),
         route,
@@ -24,7 +25,8 @@ def facts(request: "HttpRequest", route: str, status: int) -> tuple[Any, ...]:
         scope.get("scheme", "http"),
         scope.get("http_version", "1.1"),
         request.headers.get(b"host"),
-        scope.get("server") or ("", None),
+        address,
+        port,
     )
 
 
@@ -36,11 +38,11 @@ def describe(  # noqa: PLR0913, PLR0917 - what is known of a request
     scheme: str,
     version: str,
     host: bytes | None,
-    server: tuple[str, int | None],
+    address: str,
+    port: int | None,
 ) -> tuple[str, dict[str, str | int]]:
     """Return name and attributes."""
     method, path, query, client, agent = asked
-    address, port = server
     known = method in METHODS
     attributes: dict[str, str | int] = {
         "http.request.method": method if known else OTHER_METHOD,

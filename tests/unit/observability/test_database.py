@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,20 @@ from typing import Any
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import REGISTRY
-from sqlalchemy import ForeignKey, Integer, String, delete, insert, select, text, update
+from sqlalchemy import (
+    DDL,
+    Executable,
+    ForeignKey,
+    Integer,
+    String,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -134,6 +148,39 @@ async def test_one_client_span_a_statement_without_values(engine: AsyncEngine, s
     assert "WHERE customers.name = ?" in query.attributes["db.query.text"]
     assert "value" not in str([query.attributes, literal.attributes])
     assert (refused.status.status_code, len(refused.events)) == (StatusCode.ERROR, 1)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        text("SELECT 1 AS id, 'secret-value' AS name").columns(Customer.id, Customer.name),
+        select(Customer).from_statement(text("SELECT 1 AS id, 'secret-value' AS name")),
+        select(Customer).where(text("name = 'secret-value'")),
+        select(Customer).where(Customer.id.in_(select(Purchase.id).where(text("'secret-value' = ''")))),
+        select(literal_column("'secret-value'")),
+        DDL("CREATE TABLE a (b text DEFAULT 'secret-value')"),
+    ],
+)
+async def test_sql_written_by_hand_is_not_shown(statement: Executable, engine: AsyncEngine, spans: Any) -> None:
+    async with AsyncSession(engine) as session:
+        with traced("work"):
+            await session.execute(statement)
+            await session.execute(select(func.count()).select_from(Customer))
+    assert "value" not in str([dict(span.attributes) for span in spans.get_finished_spans()])
+    assert "count(*)" in spans.get_finished_spans()[-2].attributes["db.query.text"]
+
+
+async def test_the_time_is_the_statements_own(
+    engine: AsyncEngine, change: Change, spans: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = {"model": "purchases", "operation": "insert"}
+    change("db_slow_queries_total", **labels)
+    monkeypatch.setattr("observability.database.errors.record", lambda *_: time.sleep(0.3))
+    async with AsyncSession(engine) as session:
+        with traced("work"), pytest.raises(IntegrityError):
+            await session.execute(insert(Purchase).values(id=1, customer=None))
+    assert spans.get_finished_spans()
+    assert change("db_slow_queries_total", **labels) == 0
 
 
 async def test_what_is_not_known_is_left_out_and_a_batch_is_named_as_one(engine: AsyncEngine, spans: Any) -> None:
