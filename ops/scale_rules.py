@@ -1,9 +1,9 @@
 """`python3 -m ops.scale_rules FACTOR TO`: a copy of prometheus/ whose clock runs faster, for quick drills.
 
-Everything that waits is scaled by the one factor: windows, `for`, offsets, the intervals of scrapes and evaluations, so
-that a window holds as many samples as it does in earnest. The text is changed, not the YAML: what is read in the copy
-is the shipped file with other durations. Names keep the windows they are named after, thresholds keep their numbers
-(rates and ratios do not depend on a window).
+Everything that waits is scaled by the one factor: windows, `for`, offsets, how far `predict_linear` looks ahead, the
+intervals of scrapes and evaluations, so that a window holds as many samples as it does in earnest. The text is changed,
+not the YAML: what is read in the copy is the shipped file with other durations. Names keep the windows they are named
+after, thresholds keep their numbers (rates and ratios do not depend on a window).
 """
 
 import re
@@ -18,6 +18,8 @@ _DURATION = r"\d+[smhdw]"
 # [5m] and [1h] in an expression, never in a name
 _WINDOW = re.compile(rf"\[({_DURATION})\]")
 _OFFSET = re.compile(rf"\boffset ({_DURATION})\b")
+# seconds: `predict_linear(…[6h], 24 * 60 * 60)`
+_AHEAD = re.compile(r"(\bpredict_linear\([^,]+, )([\d *]+)\)")
 _WAIT = re.compile(rf"^([ -]+(?:for|keep_firing_for|\w*interval|scrape_timeout): )({_DURATION})\b", re.MULTILINE)
 
 
@@ -29,6 +31,7 @@ def scale(text: str, factor: float) -> str:
         return f"{milliseconds // 1000}s" if milliseconds % 1000 == 0 else f"{milliseconds}ms"
 
     text = _WINDOW.sub(lambda found: f"[{scaled(found[1])}]", text)
+    text = _AHEAD.sub(rf"\1\2 * {factor})", text)
     text = _OFFSET.sub(lambda found: f"offset {scaled(found[1])}", text)
     return _WAIT.sub(lambda found: found[1] + scaled(found[2]), text)
 

@@ -222,6 +222,10 @@ def test_every_query_of_every_runbook_is_promql(tool: Tool, tmp_path: Path) -> N
     [
         ("        expr: sum(rate(a_total[5m]))", "        expr: sum(rate(a_total[30s]))"),
         ("expr: avg_over_time(a:b:rate30m[1d] offset 1h)", "expr: avg_over_time(a:b:rate30m[8640s] offset 360s)"),
+        (
+            "expr: predict_linear(a:b:min[6h], 24 * 60 * 60) < 0",
+            "expr: predict_linear(a:b:min[2160s], 24 * 60 * 60 * 0.1) < 0",
+        ),
         ("        for: 2m", "        for: 12s"),
         ("        for: 3m # why", "        for: 18s # why"),
         ("    interval: 5m", "    interval: 30s"),
