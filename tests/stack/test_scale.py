@@ -13,6 +13,7 @@ import pytest
 import requests
 from clients import TIMEOUT, Stack, compose, eventually
 from customer import Customer
+from log_proof import shipper
 
 from ops.faults import Switches
 
@@ -156,7 +157,7 @@ def test_all_three_serve_and_the_lines_of_all_three_arrive(three: Stack) -> None
     )
     # grep -H: each line after the name of its file
     found = compose(
-        "exec", "-T", "rsyslog", "sh", "-c", f"cd /var/log/ecommerce; grep -H {visitor.marker} combined*.log"
+        "exec", "-T", shipper(), "sh", "-c", f"cd /var/log/ecommerce; grep -H {visitor.marker} combined*.log"
     )
     written = set(re.findall(r'^([^:]+):.*"hostname":"([^"]+)"', found, re.MULTILINE))
     assert len({file for file, _ in written}) == len({host for _, host in written}) == len(written) == REPLICAS, written
