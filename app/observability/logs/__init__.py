@@ -44,7 +44,7 @@ class Logger(structlog.BoundLoggerBase):
             self._log("WARN", event, meta)
 
     def error(self, event: str, /, **meta: Any) -> None:
-        """Log at ERROR; `exc_info=exception` adds meta.error."""
+        """Log at ERROR; `exc_info=exception`, or `True` for the one being handled, adds meta.error."""
         self._log("ERROR", event, meta)
 
     def exception(self, event: str, /, **meta: Any) -> None:

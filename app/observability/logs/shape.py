@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import time
 import traceback
 from typing import Any
@@ -93,8 +94,12 @@ class Shape:
             if known:
                 meta = {**meta, "baggage": redaction.clean(known)}
         event["meta"] = meta if clean else redaction.meta(meta)
+        if error is True:
+            error = sys.exception()
         if isinstance(error, BaseException):
             event["meta"]["error"] = describe_error(error)
+        elif error is not None:  # a field that happens to have this name
+            event["meta"]["exc_info"] = redaction.clean(error, 1)
         line = orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
         if len(line) > MAX_LINE:
             event["meta"] = {"truncated": f"meta had {len(line)} bytes", "keys": sorted(event["meta"])[:20]}
