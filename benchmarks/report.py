@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 from benchmarks import plots, runs
 from benchmarks.apps import COLD, QUERY, TRIVIAL
-from benchmarks.intervals import Estimate, estimate, median_of, quotient
+from benchmarks.costs import Rounds, Statistic, cost_of, over_bare, times_bare
+from benchmarks.intervals import Estimate, estimate, quotient
 
 NAMES = {
     "bare": "bare FastAPI",
@@ -39,9 +38,6 @@ _LABELS = {
 _ROUTES = {TRIVIAL: "trivial route", COLD: "trivial route, cold caches", QUERY: "database route"}
 _SERVED = (TRIVIAL, QUERY)
 
-Rounds = list[dict[str, Any]]
-Statistic = Callable[[Sequence[dict[str, Any]]], float]
-
 
 def write(folder: Path) -> None:
     """Write RESULTS.md and plots/ anew."""
@@ -66,7 +62,10 @@ def _summary() -> list[str]:
     rows = [
         [
             f"metrics with exemplars, of {NAMES[other]}'s CPU over bare",
-            *(_share(metrics, _over("ours_requests", route), _over(other, route)).format(1) for route in _SERVED),
+            *(
+                _share(metrics, over_bare("ours_requests", route), over_bare(other, route)).format(1)
+                for route in _SERVED
+            ),
         ]
         for other in ("instrumentator", "starlette_exporter")
     ]
@@ -82,10 +81,10 @@ def _summary() -> list[str]:
             ("all three signals, all sampled", "ours_all_signals"),
         )
     ]
-    spans = _share(traces, _over("ours_sampled", TRIVIAL), _over("contrib_traces", TRIVIAL)).format(1)
+    spans = _share(traces, over_bare("ours_sampled", TRIVIAL), over_bare("contrib_traces", TRIVIAL)).format(1)
     rows.append([f"a sampled request, of {NAMES['contrib_traces']}'s CPU over bare", spans, ""])
-    line = estimate(lines, _cost("ours", "us")).format(1)
-    warm, cold = (estimate(metrics, _over("ours_requests", route)).format(1) for route in (TRIVIAL, COLD))
+    line = estimate(lines, cost_of("ours", "us")).format(1)
+    warm, cold = (estimate(metrics, over_bare("ours_requests", route)).format(1) for route in (TRIVIAL, COLD))
     text = (
         f"A log line of ours, redacted: {line} µs. Every library costs more on the database route than on the trivial "
         "one: a request that has been through the database finds the processor's caches cold. Ours costs "
@@ -99,7 +98,7 @@ def _summary() -> list[str]:
 
 
 def _served(rounds: Rounds, name: str, route: str, base: str = "bare") -> Estimate:
-    return Estimate(*(100 * value for value in estimate(rounds, _paired(name, route, "per_second", base))))
+    return Estimate(*(100 * value for value in estimate(rounds, times_bare(name, route, "per_second", base))))
 
 
 def _part(part: str, title: str, describe: Callable[[str, Rounds], list[str]]) -> list[str]:
@@ -121,23 +120,6 @@ def _part(part: str, title: str, describe: Callable[[str, Rounds], list[str]]) -
     return [f"## {title}", *describe(part, kept["rounds"]), f"<sub>{where}</sub>"]
 
 
-def _cost(name: str, route: str, key: str | None = None) -> Statistic:
-    return median_of(lambda found: found[name][route] if key is None else found[name][route][key])
-
-
-def _over(name: str, route: str) -> Statistic:
-    """Return the statistic "what it costs over the bare application": the median of the rounds' differences.
-
-    For ours that is the bare application whose collector is spared, too, where it was measured: what the library costs.
-    """
-
-    def over(rounds: Rounds) -> float:
-        base = "bare_spared" if name.startswith("ours") and "bare_spared" in rounds[0] else "bare"
-        return median(found[name][route] - found[base][route] for found in rounds)
-
-    return over
-
-
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -153,8 +135,8 @@ def _in_process(part: str, rounds: Rounds, names: Sequence[str], routes: Sequenc
     for route in routes:
         rows, bars = [], {}
         for name in names:
-            over = estimate(rounds, _over(name, route))
-            whole = estimate(rounds, _cost(name, route)).format(1)
+            over = estimate(rounds, over_bare(name, route))
+            whole = estimate(rounds, cost_of(name, route)).format(1)
             rows.append([NAMES[name], whole, "" if name == "bare" else over.format(1)])
             if name != "bare":
                 bars[_LABELS[name]] = over
@@ -171,7 +153,10 @@ def _metrics_in_process(part: str, rounds: Rounds) -> list[str]:
     present = sorted(rounds[0], key=names.index)
     result = _in_process(part, rounds, present, list(_ROUTES))
     shares = [
-        [f"of {NAMES[other]}", *(_share(rounds, _over("ours_requests", r), _over(other, r)).format(1) for r in _ROUTES)]
+        [
+            f"of {NAMES[other]}",
+            *(_share(rounds, over_bare("ours_requests", r), over_bare(other, r)).format(1) for r in _ROUTES),
+        ]
         for other in ("instrumentator", "starlette_exporter", "contrib_metrics", "native_metrics")
     ]
     text = (
@@ -197,14 +182,14 @@ def _over_http(part: str, rounds: Rounds) -> list[str]:
         rows, bars = [], {}
         for name in sorted(rounds[0], key=list(NAMES).index):
             share = _served(rounds, name, route)
-            dearer = estimate(rounds, _paired(name, route, "cpu_us"))
+            dearer = estimate(rounds, times_bare(name, route, "cpu_us"))
             rows.append(
                 [
                     NAMES[name],
-                    estimate(rounds, _cost(name, route, "per_second")).format(0),
+                    estimate(rounds, cost_of(name, route, "per_second")).format(0),
                     "" if name == "bare" else share.format(1),
                     _served(rounds, name, route, "bare_spared").format(1) if name.startswith("ours") else "",
-                    estimate(rounds, _cost(name, route, "cpu_us")).format(0),
+                    estimate(rounds, cost_of(name, route, "cpu_us")).format(0),
                     "" if name == "bare" else dearer.format(3),
                 ]
             )
@@ -225,16 +210,12 @@ def _over_http(part: str, rounds: Rounds) -> list[str]:
     return result
 
 
-def _paired(name: str, route: str, key: str, base: str = "bare") -> Statistic:
-    return lambda rounds: median(found[name][route][key] / found[base][route][key] for found in rounds)
-
-
 def _scrapes(part: str, rounds: Rounds) -> list[str]:
     rows: list[list[str]] = []
     lines: dict[str, list[tuple[float, Estimate]]] = {}
     for case in sorted(rounds[0], key=lambda case: (list(NAMES).index(case.split()[0]), int(case.split()[1]))):
         way, routes = case.split()
-        cost = estimate(rounds, _cost(case, "ms"))
+        cost = estimate(rounds, cost_of(case, "ms"))
         series = rounds[0][case]["series"]
         rows.append(
             [NAMES[way].split(":")[0], routes, f"{series:,}", cost.format(1), f"{1000 * cost.value / series:.1f}"]
@@ -251,13 +232,13 @@ def _scrapes(part: str, rounds: Rounds) -> list[str]:
 
 def _lines(part: str, rounds: Rounds) -> list[str]:
     names = sorted(rounds[0], key=list(NAMES).index)
-    costs = {name: estimate(rounds, _cost(name, "us")) for name in names}
+    costs = {name: estimate(rounds, cost_of(name, "us")) for name in names}
     plots.bars(part, {_LABELS[name]: cost for name, cost in costs.items()}, "µs of CPU per line, threads included")
     rows = [
         [
             NAMES[name] + (", redacting" if name == "ours" else ""),
             costs[name].format(1),
-            "" if name == "ours" else _share(rounds, _cost("ours", "us"), _cost(name, "us")).format(0),
+            "" if name == "ours" else _share(rounds, cost_of("ours", "us"), cost_of(name, "us")).format(0),
         ]
         for name in names
     ]
@@ -269,7 +250,7 @@ def _traces_in_process(part: str, rounds: Rounds) -> list[str]:
     names = sorted(rounds[0], key=list(NAMES).index)
     spans = "; ".join(f"{_LABELS[name]}: {rounds[0][name]['spans']}" for name in names)
     shares = [
-        [f"of {NAMES[other]}", _share(rounds, _over("ours_sampled", TRIVIAL), _over(other, TRIVIAL)).format(1)]
+        [f"of {NAMES[other]}", _share(rounds, over_bare("ours_sampled", TRIVIAL), over_bare(other, TRIVIAL)).format(1)]
         for other in ("contrib_traces", "native_traces")
     ]
     return [
