@@ -6,6 +6,8 @@ For machines that reach a registry. Elsewhere the stand-ins of images/ are what 
 import os
 import re
 import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,8 +18,16 @@ from ops.shell import BUILD, ROOT
 
 REPORT = BUILD / "official.xml"
 READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
-_CELL = re.compile(r"(?<=\| )(?:not yet|尚未|\d{4}-\d\d-\d\d: [^|]*)(?= \|$)", re.MULTILINE)
-"""The last cell of a row, as long as nothing else than a result stands in it."""
+ROWS = {
+    "Grafana": {"tests.config.test_grafana", "tests.stack.test_dashboards"},
+    "Kibana": {"tests.config.test_kibana", "tests.stack.test_logs_kibana"},
+    "Logstash": {"tests.config.test_shippers", "tests.stack.test_logs_shippers"},
+    "Elasticsearch": {"tests.stack.test_logs_lifecycle"},
+}
+"""What a row rests on, by the word it begins with in either language. All other tests are the first row's."""
+REST = ""
+_CELL = re.compile(r"^(\| (\w+).* \| )(?:not yet|尚未|\d{4}-\d\d-\d\d: [^|]*)(?= \|$)", re.MULTILINE)
+"""A row up to its last cell, as long as nothing else than a result stands in that."""
 
 
 def verify() -> int:
@@ -36,11 +46,13 @@ def verify() -> int:
     code = python.test(f"--junitxml={REPORT}")
     if not REPORT.exists():
         raise OpsError("the tests did not run, so nothing is written down", "what is above says why")
-    result = f"{datetime.now(UTC):%Y-%m-%d}: {outcome(REPORT, started=code == 0)}"
+    found = outcomes(REPORT, code)
     for readme in READMES:
         if readme.exists():
-            write_down(readme, result)
-    item(f"{result}: it stands in {', '.join(path.name for path in READMES if path.exists())} now")
+            write_down(readme, {row: f"{datetime.now(UTC):%Y-%m-%d}: {text}" for row, text in found.items()})
+    for row, text in found.items():
+        item(f"{row or 'all else'}: {text}")
+    item(f"written into {', '.join(path.name for path in READMES if path.exists())}")
     return code
 
 
@@ -50,25 +62,37 @@ def source() -> str:
     return "" if chosen == PACKAGES else chosen
 
 
-def outcome(report: Path, *, started: bool) -> str:
-    """Count what pytest reports. Without a failed test it may still have been the stack that did not start."""
+def outcomes(report: Path, code: int) -> dict[str, str]:
+    """Count, for each row, what pytest reports. A code without a failed test means a stack that did not start."""
+    counted = {row: Counter[str]() for row in (*ROWS, REST)}
+    for row, result in _results(report):
+        counted[row][result] += 1
+    if code != 0 and not any(count["failed"] for count in counted.values()):
+        for count in counted.values():
+            count["failed"] = 1
+    return {row: _cell(count) for row, count in counted.items()}
+
+
+def _results(report: Path) -> Iterator[tuple[str, str]]:
     # pytest wrote it a moment ago
-    suites = ET.parse(report).getroot().iter("testsuite")  # noqa: S314
-    tests = failed = skipped = 0
-    for suite in suites:
-        tests += int(suite.get("tests", 0))
-        failed += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
-        skipped += int(suite.get("skipped", 0))
-    passed = tests - failed - skipped
-    if failed or not started:
-        return f"{passed} ✓ {max(failed, 1)} ✗"
-    return f"{passed} ✓"
+    for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314
+        # a file that could not be read is a case without a class
+        module = case.get("classname") or case.get("name", "")
+        row = next((row for row, modules in ROWS.items() if module in modules), REST)
+        ends = {child.tag for child in case}
+        yield row, "failed" if ends & {"failure", "error"} else "skipped" if "skipped" in ends else "passed"
 
 
-def write_down(readme: Path, result: str) -> None:
-    """Put the result into the last cell of every row of the table of what is proven."""
+def _cell(count: Counter[str]) -> str:
+    failed = f" {count['failed']} ✗" if count["failed"] else ""
+    skipped = f", {count['skipped']} skipped" if count["skipped"] else ""
+    return f"{count['passed']} ✓{failed}{skipped}"
+
+
+def write_down(readme: Path, results: dict[str, str]) -> None:
+    """Put each row's result into the last cell of the table of what is proven."""
     before = readme.read_text(encoding="utf-8")
-    after, rows = _CELL.subn(result, before)
+    after, rows = _CELL.subn(lambda row: row[1] + results.get(row[2], results[REST]), before)
     if not rows:
         raise OpsError(
             f"{readme.name} has no table of what is proven on official images", f"git checkout {readme.name}"
