@@ -1,4 +1,4 @@
-"""Old days deleted by Elasticsearch's own lifecycle management, where that is: elsewhere test_logs_elasticsearch.py looks."""
+"""Old days deleted by Elasticsearch's own lifecycle management, where it has that module."""
 
 from datetime import UTC, datetime
 from typing import Any
