@@ -28,7 +28,7 @@ def obtain(choice: Choice, resolved: dict[str, Any]) -> None:
         if "build" in block:
             began = time.monotonic()
             run_long(
-                compose.command("build", "--quiet", service),
+                compose.command("build", "--quiet", *mirrors.build_arguments(), service),
                 log=BUILD / f"build-{service}.log",
                 what=f"building {block['image']}",
                 attempts=2,

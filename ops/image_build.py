@@ -111,8 +111,7 @@ class Build:
     def _build(self) -> int:
         command = ["docker", "build", "--progress=plain", "--tag", self.tag, "--file", str(self.folder / "Dockerfile")]
         command += ["--secret", f"id=ca,src={mirrors.CA}", "--secret", f"id=mirrors,src={mirrors.MIRRORS}"]
-        for name in mirrors.PROXIES:
-            command += ["--build-arg", name] if os.environ.get(name) else []
+        command += mirrors.build_arguments()
         command += ["--no-cache"] if self.fresh and self.attempt == 1 else []
         return self._logged([*command, str(self.folder.parent)]) or self._finish()
 

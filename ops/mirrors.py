@@ -70,5 +70,10 @@ def write_secrets() -> None:
     MIRRORS.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in mirrors().items()))
 
 
+def build_arguments() -> list[str]:
+    """Give what passes this machine's proxies on to a build: by name, for an address often has a password in it."""
+    return [part for name in PROXIES if os.environ.get(name) for part in ("--build-arg", name)]
+
+
 def _asked(*command: str) -> str:
     return run(command).stdout.strip() if shutil.which(command[0]) else ""

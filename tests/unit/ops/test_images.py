@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ops import image_build, images, mirrors
+from ops import fetch, image_build, images, mirrors
+from ops.choice import Choice
 from ops.console import OpsError
 from ops.image_build import Build
 from ops.image_progress import Progress, time_left
@@ -319,6 +320,23 @@ def test_mirrors_are_shell_assignments_that_survive_any_character(
         ["sh", "-c", '. "$0"; printf %s "$GOPROXY"', tmp_path / "mirrors"], capture_output=True, text=True, check=True
     )
     assert said.stdout == address
+
+
+def test_every_build_is_told_of_the_proxies_by_name_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = docker(tmp_path, monkeypatch, "true")
+    for name in mirrors.PROXIES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", "http://user:password@proxy.example.com:3128")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://pip.example.com/simple")  # set on the way, so that it is undone
+    monkeypatch.setattr(images, "build", lambda: build_of(tmp_path).run())
+    monkeypatch.setattr(mirrors, "write_secrets", lambda: None)
+    monkeypatch.setattr(fetch, "BUILD", tmp_path)
+    fetch.obtain(Choice(images.PREFIX, (), ""), {"services": {"app": {"build": {}, "image": "own/app:1"}}})
+    said = calls.read_text()
+    builds = [call for call in said.splitlines() if call.startswith("build --progress") or call.endswith(" app")]
+    assert len(builds) == 2, "from packages, and by compose"
+    assert all("--build-arg https_proxy " in call and call.count("--build-arg") == 1 for call in builds)
+    assert "password" not in said
 
 
 # ── the scripts of the images ────────────────────────────────────────────────────────────────────────────────────────
