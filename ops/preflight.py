@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 from ops import ports
 from ops.console import OpsError
 from ops.finding import Finding
+from ops.images import PREFIX as PACKAGES
 from ops.shell import ROOT, run
 
 GIB = 2**30
@@ -127,30 +129,44 @@ def max_map_count(path: Path) -> Iterator[Finding]:
 
 
 def line_endings(resolved: dict[str, Any]) -> Iterator[Finding]:
-    """Find Windows line endings in files that containers read: shells and products trip over them."""
-    for path in sorted(set(_mounted_files(resolved))):
+    """Find Windows line endings in files that containers read: shells and products trip over them.
+
+    They are taken out in place: git's version would come without what was changed since, and of a password has none.
+    """
+    for path in sorted(set(_files_of_containers(resolved))):
         try:
             head = path.read_bytes()[:65536]
         except OSError:
             continue  # a secret of another user's, checked by who reads it
         if b"\r\n" in head and b"\0" not in head:
             name = path.relative_to(ROOT)
+            file = shlex.quote(str(name))
             yield Finding(
                 f"{name} has Windows line endings (CRLF), and a Linux container reads it",
-                f"git config core.autocrlf input && rm {name} && git checkout -- {name}",
+                f"text=$(tr -d '\\r' <{file}) && printf '%s\\n' \"$text\" >{file}",
                 is_error=True,
             )
 
 
-def _mounted_files(resolved: dict[str, Any]) -> Iterator[Path]:
-    for service in resolved["services"].values():
-        for volume in service.get("volumes", []):
-            source = Path(volume.get("source", ""))
-            if volume["type"] == "bind" and source.is_relative_to(ROOT):
-                for folder, _, names in os.walk(source):
-                    yield from (Path(folder) / name for name in names)
-                if source.is_file():
-                    yield source
+def _files_of_containers(resolved: dict[str, Any]) -> Iterator[Path]:
+    """List what is mounted into containers, and what their images are built from."""
+    services = resolved["services"].values()
+    sources = [
+        Path(volume.get("source", ""))
+        for service in services
+        for volume in service.get("volumes", [])
+        if volume["type"] == "bind"
+    ]
+    sources += [Path(service["build"]["context"]) for service in services if "build" in service]
+    if any(service.get("image", "").startswith(PACKAGES) for service in services):
+        sources.append(ROOT / "images")
+    for source in sources:
+        if source.is_relative_to(ROOT):
+            for folder, inner, names in os.walk(source):
+                inner[:] = [name for name in inner if not name.startswith((".", "__"))]  # caches
+                yield from (Path(folder) / name for name in names)
+            if source.is_file():
+                yield source
 
 
 def _gib(size: float) -> str:

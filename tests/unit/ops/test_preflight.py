@@ -146,6 +146,39 @@ def test_windows_line_endings_in_a_mounted_file(monkeypatch: pytest.MonkeyPatch,
     assert found.is_error
 
 
+def test_windows_line_endings_in_what_an_image_is_built_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(preflight, "ROOT", tmp_path)
+    for name in ("rsyslog/start.sh", "images/common/install", "rsyslog/.cache/start.sh", "elsewhere/start.sh"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"#!/bin/sh\r\n")
+    rsyslog = {"image": "own/rsyslog:1", "build": {"context": str(tmp_path / "rsyslog")}}
+
+    def found(registry: str) -> list[str]:
+        stack = {"services": {"rsyslog": rsyslog, "redis": {"image": f"{registry}redis:8"}}}
+        return [finding.problem.partition(" ")[0] for finding in preflight.line_endings(stack)]
+
+    assert found("") == ["rsyslog/start.sh"]
+    assert found("packages/") == ["images/common/install", "rsyslog/start.sh"]
+
+
+@pytest.mark.parametrize("name", ["elastic", "of mine & 'yours'"])
+def test_the_remedy_takes_the_line_endings_out_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    monkeypatch.setattr(preflight, "ROOT", tmp_path)
+    secret = tmp_path / ".secrets" / name
+    secret.parent.mkdir()
+    secret.write_bytes(b"a\\n%s $x`y`\r\nb\r\n")
+    secret.chmod(0o600)
+    stack = {"services": {"init": {"volumes": [{"type": "bind", "source": str(secret.parent)}]}}}
+    (found,) = preflight.line_endings(stack)
+    subprocess.run(["sh", "-c", found.remedy], cwd=tmp_path, check=True)
+    assert secret.read_bytes() == b"a\\n%s $x`y`\nb\n"
+    assert secret.stat().st_mode & 0o777 == 0o600
+    assert list(secret.parent.iterdir()) == [secret]
+    assert list(preflight.line_endings(stack)) == []
+
+
 def test_errors_come_together_and_warnings_do_not_stop(capsys: pytest.CaptureFixture[str]) -> None:
     warning = Finding("it is slow", "wait")
     finding.report([warning])
@@ -159,7 +192,12 @@ def test_errors_come_together_and_warnings_do_not_stop(capsys: pytest.CaptureFix
 
 def test_the_real_files_have_unix_line_endings() -> None:
     sources = [{"type": "bind", "source": str(ROOT / name)} for name in ("ops", "prometheus", "alertmanager", "portal")]
-    assert list(preflight.line_endings({"services": {"a": {"volumes": sources}}})) == []
+    services: dict[str, Any] = {
+        "app": {"build": {"context": str(ROOT / "app")}, "volumes": sources},
+        "rsyslog": {"build": {"context": str(ROOT / "rsyslog")}},
+        "redis": {"image": "packages/redis:8"},
+    }
+    assert list(preflight.line_endings({"services": services})) == []
 
 
 def test_ports_that_the_engine_lists_as_a_range_are_all_ours(monkeypatch: pytest.MonkeyPatch) -> None:
