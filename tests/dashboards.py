@@ -53,6 +53,16 @@ def filled_in(text: str, dashboard: dict[str, Any]) -> str:
     return re.sub(r"\$(?:\{(\w+)(?::\w+)?\}|(\w+))", value, text)
 
 
+def annotations() -> dict[str, str]:
+    """The query of every kind of marks that is drawn over all panels of a dashboard, by its name."""
+    found: dict[str, str] = {}
+    for dashboard in dashboards().values():
+        for annotation in dashboard["annotations"]["list"]:
+            text = filled_in(annotation["expr"], dashboard)
+            assert found.setdefault(annotation["name"], text) == text, f"{annotation['name']}: two queries"
+    return found
+
+
 @dataclass(frozen=True)
 class Target:
     """One query of one panel, as it is sent when the page is opened."""

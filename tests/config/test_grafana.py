@@ -116,7 +116,7 @@ def test_quantiles_are_of_summed_buckets(target: dashboards.Target) -> None:
 
 def test_every_query_is_promql(tool: Tool, tmp_path: Path) -> None:
     """As rules, because that is what promtool reads; a wrong one is named by its number."""
-    annotations = [annotation["expr"] for board in BOARDS.values() for annotation in board["annotations"]["list"]]
+    annotations = list(dashboards.annotations().values())
     linked = [query["query"] for query in SOURCES["jaeger"]["jsonData"]["tracesToMetrics"]["queries"]]
     linked = [query.replace("$__tags", 'route="/"').replace("${__span.name}", "x") for query in linked]
     texts = [target.text for target in PROMQL] + annotations + linked

@@ -79,6 +79,22 @@ def test_panel_has_lines(stack: Stack, target: Target) -> None:
         eventually(lambda: finds(stack, target), within=WITHIN, every=3, what=f"lines for {target}: {target.text}")
 
 
+# The marks over all panels, and the series of each that are always there: a healthy stack has no marks.
+MARKED = {"触发的告警": 'ALERTS{alertstate="firing", severity="none"}', "打开的故障开关": "fault_active == 0"}
+
+
+@pytest.mark.parametrize(("name", "text"), dashboards.annotations().items())
+def test_marks_can_be_drawn(stack: Stack, name: str, text: str) -> None:
+    """The last hour's, as Grafana asks: no mark is fine, an error is not, nor a name that no series has."""
+    now = time.time()
+    answer = stack.prometheus.get("/api/v1/query_range", query=text, start=now - 3600, end=now, step=60)
+    assert answer["data"]["resultType"] == "matrix"
+    assert not answer.get("warnings"), answer["warnings"]
+    there = MARKED[name]
+    assert re.findall(r"\w+", there)[0] in text
+    eventually(lambda: stack.prometheus.query(there), within=WITHIN, every=3, what=there)
+
+
 @pytest.mark.parametrize("uid", dashboards.dashboards())
 def test_variables_have_choices(stack: Stack, uid: str) -> None:
     board = dashboards.dashboards()[uid]
