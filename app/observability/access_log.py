@@ -90,10 +90,11 @@ def _answered(event: str, asked: Asked, answer: _Answer) -> tuple[str, dict[str,
 def _meta(event: str, asked: Asked) -> dict[str, Any]:
     """Return what each line of the request says, cleaned."""
     method, path, query, ip, agent = asked
+    url = redaction.text(path)
     return {
         "event": event,
         "method": redaction.text(method),
-        "url": redaction.text(f"{path}?{query.decode('latin-1')}" if query else path),
+        "url": f"{url}?{redaction.query(query.decode('latin-1'))}" if query else url,
         "ip": ip and redaction.text(ip),
         "userAgent": redaction.text(agent.decode("latin-1")),
     }

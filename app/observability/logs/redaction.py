@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote_plus
 
 REDACTED = "[REDACTED]"
 MAX_TEXT = 8_192
@@ -80,6 +81,22 @@ def text(value: str, *, lines: bool = False) -> str:
     else:
         value = _redact(value)
     return (_hidden_but_lines if lines else _hidden).sub(_escape, value)
+
+
+def query(value: str) -> str:
+    """Return a URL's query as `text` would; decoded, where its encoding hides a secret."""
+    if "%" in value or "+" in value:
+        short = len(value) <= _CACHED_LENGTH
+        value = _revealing(value) if short else _revealing.__wrapped__(value)
+    return text(value)
+
+
+@lru_cache(maxsize=4_096)  # each line of a request has it again
+def _revealing(value: str) -> str:
+    known = _redact(value[: MAX_TEXT + 512])  # first: decoded, a space may end what is redacted
+    decoded = unquote_plus(known)
+    redacted = _redact(decoded)
+    return value if redacted == decoded else redacted
 
 
 def _is_plain(value: str) -> bool:

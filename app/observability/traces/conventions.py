@@ -53,7 +53,7 @@ def describe(  # noqa: PLR0913, PLR0917 - what is known of a request
     if not known:
         attributes["http.request.method_original"] = redaction.text(method)
     if query:
-        attributes["url.query"] = redaction.text(query.decode("latin-1"))
+        attributes["url.query"] = redaction.query(query.decode("latin-1"))
     if host:
         address, port = _server(host)
     if address:

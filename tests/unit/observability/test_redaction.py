@@ -20,7 +20,7 @@ from observability.logs import redaction
 from observability.logs.pipeline import pipeline
 from observability.logs.shape import Shape
 from observability.logs.stdlib import Handler
-from tests.unit.observability.nasty import NASTY, PLANTED, VALUES
+from tests.unit.observability.nasty import NASTY, PLANTED, VALUES, Kept
 
 SECRET_KEYS = [
     "password",
@@ -186,23 +186,12 @@ def test_fuzz_every_line_is_one_line_of_json(message: str, meta: dict[str, Any])
     assert list(parsed)[:4] == ["timestamp", "level", "message", "service"]
 
 
-class Line:
-    """Where emitted lines go in a test: nowhere but here."""
-
-    def __init__(self) -> None:
-        self.lines: list[bytes] = []
-
-    def put(self, level: str, line: bytes) -> None:
-        del level
-        self.lines.append(line)
-
-
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(NASTY, min_size=5, max_size=5), VALUES)
 def test_fuzz_every_field_of_every_way_to_log(monkeypatch: pytest.MonkeyPatch, texts: list[str], value: Any) -> None:
     """Logger, user id, keys, exceptions and their types, arguments of logging: whatever is logged, it is one line."""
     message, name, user, key, reason = texts
-    writer = Line()
+    writer = Kept()
     monkeypatch.setattr(pipeline, "writer", writer)
     context = request_context.set(RequestContext("request-1", user_id=user))
     try:
@@ -255,6 +244,7 @@ def test_fuzz_a_secret_does_not_survive_its_surroundings(before: str, after: str
     ],
 )
 def test_no_text_makes_redaction_slow(text: str) -> None:
-    started = time.process_time()
-    redaction.text(text)
-    assert time.process_time() - started < 0.2
+    for redact in (redaction.text, lambda value: redaction.query(f"{value}%20")):
+        started = time.process_time()
+        redact(text)
+        assert time.process_time() - started < 0.2
