@@ -1,4 +1,4 @@
-"""The saved objects: a data view, a saved search and the dashboard, in the export format of Kibana 9.
+"""The saved objects: a data view, the saved searches and the dashboard, in the export format of Kibana 9.
 
 The format's versions are those that the objects were written for; Kibana migrates what is older than itself at import.
 """
@@ -6,17 +6,17 @@ The format's versions are those that the objects were written for; Kibana migrat
 import json
 from typing import Any
 
-from kibana.source.panels import ERRORS, PANELS, Panel
+from kibana.source.panels import PANELS, Panel
+from kibana.source.searches import ERROR_LINES, SEARCHES, Search
 
 DATA_VIEW = "ecommerce-logs"
 DASHBOARD = "ecommerce-logs-analysis"
-ERROR_LINES = "ecommerce-logs-errors"
 _CORE = "8.8.0"
 
 
 def render() -> str:
     """Return the NDJSON: one object a line."""
-    objects = (_data_view(), _error_lines(), _dashboard())
+    objects = (_data_view(), *map(_search, SEARCHES), _dashboard())
     return "".join(json.dumps(item, ensure_ascii=False, sort_keys=True) + "\n" for item in objects)
 
 
@@ -50,19 +50,19 @@ def _data_view() -> dict[str, Any]:
     }
 
 
-def _error_lines() -> dict[str, Any]:
+def _search(search: Search) -> dict[str, Any]:
     name = "kibanaSavedObjectMeta.searchSourceJSON.index"
-    source = {"query": {"query": ERRORS, "language": "kuery"}, "filter": [], "indexRefName": name}
+    source = {"query": {"query": search.kql, "language": "kuery"}, "filter": [], "indexRefName": name}
     return {
         "type": "search",
-        "id": ERROR_LINES,
+        "id": search.id,
         "coreMigrationVersion": _CORE,
         "typeMigrationVersion": "8.0.0",
         "references": [_reference(name)],
         "attributes": {
-            "title": "错误日志",
-            "description": "ERROR 级别的每一行，最新的在前。",
-            "columns": ["service", "message", "meta.error.type", "requestId", "trace_id"],
+            "title": search.title,
+            "description": search.description,
+            "columns": search.columns,
             "sort": [["@timestamp", "desc"]],
             "kibanaSavedObjectMeta": {"searchSourceJSON": _text(source)},
         },
@@ -82,7 +82,7 @@ def _dashboard() -> dict[str, Any]:
         }
     )
     references = [_reference(f"{panel.id}:indexpattern-datasource-layer-layer") for panel in PANELS]
-    references.append(_reference("error-lines:panel_error-lines", "search", ERROR_LINES))
+    references.append(_reference("error-lines:panel_error-lines", "search", ERROR_LINES.id))
     return {
         "type": "dashboard",
         "id": DASHBOARD,

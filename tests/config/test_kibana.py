@@ -10,6 +10,7 @@ import pytest
 from kibana.source.__main__ import FILE
 from kibana.source.objects import DASHBOARD, DATA_VIEW, render
 from kibana.source.panels import PANELS, Panel
+from kibana.source.searches import SEARCHES, Search
 
 ROOT = Path(__file__).resolve().parents[2]
 OBJECTS: dict[tuple[str, str], dict[str, Any]] = {
@@ -53,11 +54,23 @@ def test_every_panel_of_the_dashboard_has_its_reference() -> None:
         assert set(wanted) <= names
 
 
+def fields(kql: str) -> list[str]:
+    """The fields that a query names."""
+    return re.findall(r"(?:^| )(?:not )?([A-Za-z.]+)(?=:| >=)", kql)
+
+
+@pytest.mark.parametrize("search", SEARCHES, ids=lambda search: search.id)
+def test_a_saved_search_shows_and_asks_for_fields_that_have_a_type(search: Search) -> None:
+    asked = fields(search.kql)
+    assert asked
+    assert {*search.columns, *asked} <= FIELDS
+
+
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.id)
 def test_a_panel_asks_for_fields_that_have_a_type(panel: Panel) -> None:
     columns = {column["sourceField"] for column in panel.columns.values()} - {"___records___"}
     filters = [panel.kql, *(column["filter"]["query"] for column in panel.columns.values() if "filter" in column)]
-    in_kql = {field for text in filters for field in re.findall(r"(?:^| )(?:not )?([a-z.]+)(?=:| >=)", text)}
+    in_kql = {field for text in filters for field in fields(text)}
     in_query = set(re.findall(r'"field": "([^"]+)"', json.dumps(panel.query)))
     assert columns | in_kql | in_query <= FIELDS
     # Lens and the query that tests ask are about the same

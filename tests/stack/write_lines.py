@@ -80,7 +80,7 @@ def colliding(number: int) -> None:
 
 
 def requests(number: int) -> None:
-    """Write answers as the middleware does: a tenth fails, a quarter is slow."""
+    """Write answers as the middleware does: a tenth fails, a quarter is slow, a fifth is about an order."""
     slow, failed = number % 4 == 0, number % 10 == 0
     meta = {
         "event": "request.failed" if failed else "request.completed",
@@ -88,6 +88,8 @@ def requests(number: int) -> None:
         "status": 500 if failed else 200,
         "responseTime": (1_000.0 if slow else 10.0) + number % 10,
     }
+    if number % 5 == 1:
+        meta["orderId"] = f"order-{number}"
     text = f"GET {meta['route']} {meta['status']}"
     if failed:
         error = LookupError if slow else ValueError
@@ -115,13 +117,15 @@ def main() -> None:
     assert pipeline.writer is not None
     suffix = pipeline.writer._slot.suffix
     logs.shutdown(30)
-    seconds = time.monotonic() - began
+    seconds, ended = time.monotonic() - began, time.time()
     report = {
         "written": sum(lines_written.labels(level)._value.get() for level in LEVELS),
         "dropped": sum(lines_dropped.labels(reason)._value.get() for reason in ("queue_full", "write_error")),
-        "seconds": round(seconds, 1),
+        "seconds": round(seconds, 3),  # until the last line was in its file
+        "ended": ended,
         "cpu": round(time.process_time(), 1),
         "files": sorted(path.name for path in FOLDER.glob(f"combined{suffix}.*log")),
+        "suffix": suffix,
         "midnight": MIDNIGHT,
     }
     sys.stdout.write(json.dumps(report) + "\n")
