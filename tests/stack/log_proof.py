@@ -59,6 +59,12 @@ def writing(kind: str, count: int, rate: float) -> Iterator[Writer]:
         process.communicate()
 
 
+def assert_rate(report: dict[str, Any], rate: float) -> None:
+    """The lines were written as fast as promised. A writer that was held up catches up, so the mean is what counts."""
+    reached = report["written"] / report["seconds"]
+    assert reached >= rate * 0.95, f"{reached:.0f} lines a second were written, not {rate:.0f}"
+
+
 def shipper() -> str:
     """The log shipper that runs: one of the two."""
     running = set(compose("ps", "--status", "running", "--services").split())

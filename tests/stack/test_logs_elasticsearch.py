@@ -1,5 +1,6 @@
 """What Elasticsearch is given: installed as often as wanted, users that may do their one job, old days deleted."""
 
+import json
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -7,8 +8,10 @@ from typing import Any
 
 import pytest
 import requests
-from clients import Stack, compose
+from clients import ROOT, Stack, compose
 
+MAPPINGS, LINES = "_component_template/ecommerce-logs-mappings", "_index_template/ecommerce-logs"
+OLD_DAY, NEW_DAY = "ecommerce-logs-2099.01.01", "ecommerce-logs-2099.01.02"  # nobody else's
 TODAY = f"ecommerce-logs-{datetime.now(UTC):%Y.%m.%d}"
 LINE = {"@timestamp": "2026-11-24T10:11:12.123Z", "level": "INFO", "message": "x", "eventId": "x"}
 
@@ -26,16 +29,65 @@ def setup() -> str:
     return compose("run", "--rm", "-T", "--no-deps", "elasticsearch-setup")
 
 
-def test_installing_again_changes_nothing(stack: Stack) -> None:
-    def installed() -> list[Any]:
-        paths = ("_index_template/ecommerce-*", "_component_template/ecommerce-*", f"{TODAY}/_mapping")
-        return [ask(stack, "elastic", "GET", path).json() for path in paths]
+def installed(stack: Stack) -> list[Any]:
+    """What there is of ours."""
+    paths = ("_index_template/ecommerce-*", "_component_template/ecommerce-*", f"{TODAY}/_mapping")
+    return [ask(stack, "elastic", "GET", path).json() for path in paths]
 
-    before = installed()
+
+def test_installing_again_changes_nothing(stack: Stack) -> None:
+    before = installed(stack)
     output = setup()
     assert output.count("installed ") >= 5
     assert [line for line in output.splitlines() if "refused" in line] == []
-    assert installed() == before
+    assert installed(stack) == before
+
+
+def shipped(name: str) -> dict[str, Any]:
+    """What a file of elasticsearch/ gives Elasticsearch, by its address there."""
+    kind, _, template = name.removeprefix("_").partition("/")
+    file = ROOT / "elasticsearch" / f"{kind.replace('_', '-')}s" / f"{template}.json"
+    body: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return body
+
+
+@pytest.fixture
+def older_release(stack: Stack) -> Iterator[None]:
+    """The templates as an older release left them, `hostname` having no type yet, and an index of that time."""
+    mappings, lines = shipped(MAPPINGS), shipped(LINES)
+    del mappings["template"]["mappings"]["properties"]["hostname"]
+    try:
+        for path, body in ((MAPPINGS, mappings | {"_meta": {"release": "0"}}), (LINES, lines | {"priority": 199})):
+            assert ask(stack, "elastic", "PUT", path, body | {"version": 0}).status_code == 200
+        assert ask(stack, "shipper", "PUT", f"{OLD_DAY}/_create/before", LINE).status_code == 201
+        yield
+    finally:
+        for path in (MAPPINGS, LINES):
+            assert ask(stack, "elastic", "PUT", path, shipped(path)).status_code == 200
+        for day in (OLD_DAY, NEW_DAY):
+            ask(stack, "elastic", "DELETE", day)
+
+
+@pytest.mark.usefixtures("older_release")
+def test_an_upgrade_brings_the_new_templates_and_the_day_goes_on(stack: Stack) -> None:
+    """The index of the day stays as it was and takes what a new release writes; the next day's has the new types."""
+    setup()
+    for path in (MAPPINGS, LINES):
+        ((found,),) = ask(stack, "elastic", "GET", path).json().values()
+        (body,) = (found[key] for key in found if key != "name")
+        assert {key: body[key] for key in shipped(path)} == shipped(path)
+    line = LINE | {"hostname": "new", "meta_all": {"hostname": "new"}}
+    for day in (OLD_DAY, NEW_DAY):
+        assert ask(stack, "shipper", "PUT", f"{day}/_create/after?refresh=true", line).status_code == 201
+
+    def found_by(field: str) -> list[tuple[str, str]]:
+        body = {"query": {"term": {field: "new"}}}
+        hits = ask(stack, "elastic", "GET", f"{OLD_DAY},{NEW_DAY}/_search", body).json()["hits"]["hits"]
+        return sorted((hit["_index"], hit["_source"]["hostname"]) for hit in hits)
+
+    assert found_by("hostname") == [(NEW_DAY, "new")]
+    assert found_by("meta_all.hostname") == [(OLD_DAY, "new"), (NEW_DAY, "new")]
+    assert ask(stack, "elastic", "HEAD", f"{OLD_DAY}/_doc/before").status_code == 200
 
 
 def test_the_day_has_the_types_of_the_template(stack: Stack) -> None:

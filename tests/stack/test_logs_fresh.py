@@ -3,7 +3,7 @@
 import time
 
 from clients import Stack
-from log_proof import writing
+from log_proof import assert_rate, writing
 
 RATE = 500.0
 SECONDS = 30
@@ -31,7 +31,9 @@ def test_a_line_is_searchable_within_three_seconds(stack: Stack) -> None:
                 number = int(hit["fields"]["message"][0].split("/")[-1].split()[0])
                 delays.setdefault(number, now - int(hit["fields"]["@timestamp"][0]) / 1000)
             time.sleep(0.1)
-        assert writer.report()["dropped"] == 0
+        report = writer.report()
+        assert report["dropped"] == 0
+        assert_rate(report, RATE)
     assert len(delays) == lines / 25, "not every line came"
     ordered = sorted(delays.values())
     median, p95 = ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.95)]
