@@ -1,8 +1,15 @@
 #!/bin/sh
 # Run as root by the `init` service, before everything else. Each argument is a line "directory owner secret…": the
-# secrets are copied from /from into /to/<directory> for that owner alone (0400: Elasticsearch insists on it). Volumes
-# that several users write to are made so.
-set -eu
+# secrets are copied from /from into /to/<directory> for that owner alone (0400: Elasticsearch insists on it). One written
+# `secret?` may be empty. Volumes that several users write to are made so.
+set -euf # f: a `?` is no pattern here
+
+is_there() {
+    case $1 in
+        *\?) [ -e "/from/${1%\?}" ] ;;
+        *) [ -s "/from/$1" ] ;;
+    esac
+}
 
 for line in "$@"; do
     # shellcheck disable=SC2086 # the line is words
@@ -11,8 +18,9 @@ for line in "$@"; do
     shift 2
     chown "$owner" "$directory"
     chmod 700 "$directory"
-    for name in "$@"; do
-        if [ ! -s "/from/$name" ]; then
+    for wanted in "$@"; do
+        name=${wanted%\?}
+        if ! is_there "$wanted"; then
             echo "init: the secret .secrets/$name is missing or empty: run \"make up\", it makes what is missing" >&2
             exit 1
         fi

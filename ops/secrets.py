@@ -1,4 +1,7 @@
-"""The passwords in `.secrets/`: made once, one line a file, readable by their owner alone, never written again."""
+"""The passwords in `.secrets/`: made once, one line a file, readable by their owner alone, never written again.
+
+Of those that somebody else gives, an empty file is made.
+"""
 
 import base64
 import hashlib
@@ -33,6 +36,9 @@ NAMES = (
 )
 """docs/conventions.md says who reads which."""
 
+GIVEN = ("smtp_password",)
+"""Secrets of services that are not ours: empty until a person writes what they were given."""
+
 FIXED_BY_DATA = {"postgres": "postgres", "postgres_exporter": "postgres", "grafana": "grafana"}
 """Secrets that their product stores in a volume at its first start: with another one it refuses everybody after."""
 
@@ -58,6 +64,9 @@ def ensure(volumes: Collection[str] = (), directory: Path = DIRECTORY) -> list[s
     for name in missing:
         # letters, digits, - and _ alone: fit for a URL, a shell, an SQL string and a configuration file
         _write(directory / name, secrets.token_urlsafe(24) + "\n")
+    for name in GIVEN:
+        if not (directory / name).exists():
+            _write(directory / name, "")
     _write_file_realm(directory)
     return missing
 

@@ -69,8 +69,8 @@ def _channels(settings: NotifierSettings) -> list[Channel]:
     if wecom := _plain(settings.wecom_webhook_url):
         channels.append(WeCom(Robot(wecom, timeout), settings.wecom_format, settings.robots_per_minute))
     if dingtalk := _plain(settings.dingtalk_webhook_url):
-        secret = _plain(settings.dingtalk_secret)
-        channels.append(DingTalk(Robot(dingtalk, timeout), secret, settings.robots_per_minute))
+        robot, secret = Robot(dingtalk, timeout), _plain(settings.dingtalk_secret)
+        channels.append(DingTalk(robot, secret, settings.dingtalk_format, settings.robots_per_minute))
     if settings.smtp_host and settings.smtp_from:
         mailbox = Mailbox(
             host=settings.smtp_host,

@@ -28,6 +28,8 @@ class NotifierSettings(Settings):
     wecom_format: Literal["markdown", "text"] = "markdown"
     dingtalk_webhook_url: SecretStr | None = None
     dingtalk_secret: SecretStr | None = None
+    # text has no headings, and bare addresses in place of named links
+    dingtalk_format: Literal["markdown", "text"] = "markdown"
     # for stand-ins on the same network; the vendors' own addresses are https
     robots_allow_http: bool = False
     # The vendors allow 20; slower ones on their way must not arrive as 21, which DingTalk blocks for 10 minutes.
@@ -41,7 +43,7 @@ class NotifierSettings(Settings):
     smtp_password: SecretStr | None = None
     smtp_from: str | None = None
     smtp_to: Annotated[str | None, Field(description="Addresses, separated by commas.")] = None
-    # fallback: only what no chat has taken, because Alertmanager mails everything itself; always: the notifier mails
+    # fallback: only what no chat has taken; always: everything (what docker-compose.yml asks for with a real server)
     email_mode: Literal["fallback", "always"] = "fallback"
     email_fallback_after_seconds: Seconds = 30.0
 

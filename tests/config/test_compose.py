@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from ops import choice, urls
+from notifier.service import _channels
+from notifier.settings import NotifierSettings
+from observability.settings import read_settings
+from ops import choice, secrets, urls
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -45,13 +48,13 @@ IMAGE_USERS = {
 }
 
 
-def config(*profiles: str, registry: str = "") -> dict[str, Any]:
-    """The file as compose resolves it with these profiles on."""
+def config(*profiles: str, registry: str = "", **variables: str) -> dict[str, Any]:
+    """The file as compose resolves it with these profiles on, and these variables set."""
     flags = [flag for profile in profiles for flag in ("--profile", profile)]
     done = subprocess.run(
         ["docker", "compose", "-f", "docker-compose.yml", *flags, "config", "--format", "json"],
         cwd=ROOT,
-        env={**os.environ, "REGISTRY": registry, "COMPOSE_PROFILES": ""},
+        env={**os.environ, "REGISTRY": registry, "COMPOSE_PROFILES": "", **variables},
         capture_output=True,
         text=True,
         timeout=60,
@@ -259,6 +262,67 @@ def test_variables_that_a_products_own_files_name_are_set(name: str) -> None:
     assert named
     assert named == set_by_shell, "in the entrypoint, from a file: none in the environment that `docker inspect` shows"
     assert "PASSWORD" not in " ".join(service["environment"])
+
+
+# What nobody has to choose: the pace of deliveries and the sizes, and what belongs to the container.
+THE_NOTIFIERS_OWN = re.compile("host|port|webhook_max_bytes|robots_per_minute|email_fallback_.+|delivery_.+|dedup.+")
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in NotifierSettings.model_fields if not THE_NOTIFIERS_OWN.fullmatch(name)]
+)
+def test_what_is_to_be_chosen_of_the_notifier_is_passed_on(name: str) -> None:
+    assert {name.upper(), f"{name.upper()}_FILE"} & set(services()["notifier"]["environment"])
+
+
+def notifier_settings(
+    password: str, folder: Path, monkeypatch: pytest.MonkeyPatch, **variables: str
+) -> NotifierSettings:
+    """What the notifier makes of the environment that compose gives it, its secrets standing in `folder`."""
+    for name, value in {"webhook": "0123456789abcdef\n", "smtp_password": password}.items():
+        (folder / name).write_text(value)
+    none = dict.fromkeys(("SMTP_HOST", "SMTP_PORT", "SMTP_SECURITY", "SMTP_USERNAME", "SMTP_FROM", "SMTP_TO"), "")
+    set_to = {**none, "EMAIL_MODE": "", "WECOM_FORMAT": "", "DINGTALK_FORMAT": "", **variables}
+    given: dict[str, str] = config(**set_to)["services"]["notifier"]["environment"]
+    for name, value in given.items():
+        monkeypatch.setenv(name, value.replace("/run/secrets", str(folder)))
+    return read_settings(NotifierSettings)
+
+
+def test_the_demos_mail_catcher_asks_for_no_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = notifier_settings("", tmp_path, monkeypatch)
+    assert (read.smtp_host, read.smtp_security, read.smtp_username, read.smtp_password) == (
+        "mailpit",
+        "off",
+        None,
+        None,
+    )
+    assert read.email_mode == "fallback", "Alertmanager's own mails are there already"
+    assert (read.wecom_format, read.dingtalk_format) == ("markdown", "markdown")
+
+
+def test_a_mail_server_with_a_login_takes_variables_and_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = {"SMTP_HOST": "smtp.example.com", "SMTP_PORT": "587", "SMTP_SECURITY": "starttls", "SMTP_USERNAME": "me"}
+    read = notifier_settings(
+        "very-secret\n", tmp_path, monkeypatch, **server, WECOM_FORMAT="text", DINGTALK_FORMAT="text"
+    )
+    [mail] = [channel for channel in _channels(read) if channel.name == "email"]
+    box = vars(mail)["_mailbox"]
+    assert (box.host, box.port, box.security) == ("smtp.example.com", 587, "starttls")
+    assert (box.username, box.password) == ("me", "very-secret")
+    assert read.standby({"wecom", "dingtalk", "email"}) == set(), "every alert is mailed, not what chats leave over"
+    assert (read.wecom_format, read.dingtalk_format) == ("text", "text")
+    fallback = notifier_settings("very-secret\n", tmp_path, monkeypatch, **server, EMAIL_MODE="fallback")
+    assert fallback.standby({"wecom", "dingtalk", "email"}) == {"email"}
+
+
+def test_each_secret_that_is_handed_out_is_one_that_make_up_makes() -> None:
+    handed_out = [name for line in services()["init"]["command"] for name in line.split()[2:]]
+    assert {name.removesuffix("?") for name in handed_out} == {
+        *(*secrets.NAMES, *secrets.GIVEN),
+        *("elasticsearch_users", "elasticsearch_users_roles"),
+    }
+    assert {name.removesuffix("?") for name in handed_out if name.endswith("?")} == set(secrets.GIVEN)
 
 
 def test_before_make_up_it_says_what_to_do(tmp_path: Path) -> None:

@@ -125,15 +125,17 @@ LOOK = "stat -c '%n %u:%g %a' /to/app /to/app/* /to/edge/* /volumes/*; cat /to/a
 def test_secrets_are_handed_out(tool: Tool, shell: tuple[str, ...], tmp_path: Path) -> None:
     for name in ("one", "two", "three"):
         (tmp_path / name).write_text(f"{name}\n")
+    (tmp_path / "given").write_text("")
     flags = ("--user=0:0", "--tmpfs=/to", "--tmpfs=/volumes", f"--volume={tmp_path}:/from:ro")
     service, *command = shell
-    run = f"{' '.join(command)} ops/init.sh 'app 10001:10001 one two' 'edge 65534:65534 three'"
+    run = f"{' '.join(command)} ops/init.sh 'app 10001:10001 one two' 'edge 65534:65534 three given?'"
     done = tool(service, command[0], *command[1:], "-c", f"{PREPARE} && {run} && {run} && {LOOK}", flags=flags)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "/to/app 10001:10001 700",
         "/to/app/one 10001:10001 400",
         "/to/app/two 10001:10001 400",
+        "/to/edge/given 65534:65534 400",
         "/to/edge/three 65534:65534 400",
         "/volumes/edge 65534:65534 755",
         "/volumes/logs 10001:10001 755",
@@ -143,6 +145,11 @@ def test_secrets_are_handed_out(tool: Tool, shell: tuple[str, ...], tmp_path: Pa
     done = tool(service, command[0], *command[1:], "-c", f"{PREPARE} && {run}", flags=flags)
     assert done.returncode == 1
     assert done.stderr.startswith('init: the secret .secrets/two is missing or empty: run "make up"')
+    (tmp_path / "two").write_text("two\n")
+    (tmp_path / "given").unlink()
+    done = tool(service, command[0], *command[1:], "-c", f"{PREPARE} && {run}", flags=flags)
+    assert done.returncode == 1
+    assert done.stderr.startswith("init: the secret .secrets/given is missing")
 
 
 @pytest.mark.parametrize("days", ["", "x", "007", "12345", "-1", "3.5"])

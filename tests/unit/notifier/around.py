@@ -74,15 +74,18 @@ class Robots:
         self.wecom_url = f"{self.url}/cgi-bin/webhook/send?key=k"
         self.dingtalk_url = f"{self.url}/robot/send?access_token=t"
 
+    def messages(self, vendor: str) -> list[dict[str, Any]]:
+        """What reached the vendor's group, as the page is told."""
+        found: list[dict[str, Any]] = httpx.get(f"{self.url}/messages", params={"vendor": vendor}).json()
+        return found
+
     def shown(self, vendor: str) -> list[str]:
-        """The texts that reached the vendor's group."""
-        return [message["content"] for message in httpx.get(f"{self.url}/messages", params={"vendor": vendor}).json()]
+        """The texts of that."""
+        return [message["content"] for message in self.messages(vendor)]
 
     def times(self, vendor: str) -> list[float]:
         """When each of them did, in Unix seconds."""
-        return [
-            message["received_at"] for message in httpx.get(f"{self.url}/messages", params={"vendor": vendor}).json()
-        ]
+        return [message["received_at"] for message in self.messages(vendor)]
 
     def requests(self, vendor: str) -> int:
         return int(httpx.get(f"{self.url}/robots").json()[vendor]["requests"])

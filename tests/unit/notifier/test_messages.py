@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifier.alertmanager import Webhook
-from notifier.channels.dingtalk import MARKDOWN_BYTES_MAX
+from notifier.channels.dingtalk import BYTES_MAX
 from notifier.markup import DINGTALK, PLAIN, WECOM, Markup
 from notifier.message import PAGES_MAX, Message
 
-LIMITS = [(PLAIN, 2048), (WECOM, 4096), (DINGTALK, MARKDOWN_BYTES_MAX)]
+LIMITS = [(PLAIN, 2048), (WECOM, 4096), (DINGTALK, BYTES_MAX), (PLAIN, BYTES_MAX)]
 
 
 def message(payload: dict[str, Any], zone: str = "Asia/Shanghai") -> Message:
@@ -132,15 +132,19 @@ def test_a_storm_is_cut_and_says_where_the_rest_is() -> None:
 
 
 @pytest.mark.parametrize("style", ["text", "markdown"])
-def test_a_long_group_arrives_in_order_within_wecoms_limit(
-    start: Callable[..., Notifier], robots: Robots, style: str
+@pytest.mark.parametrize("vendor", ["wecom", "dingtalk"])
+def test_a_long_group_arrives_in_order_within_the_vendors_limit(
+    start: Callable[..., Notifier], robots: Robots, chats: dict[str, Any], vendor: str, style: str
 ) -> None:
-    made = start(wecom_webhook_url=robots.wecom_url, wecom_format=style)
+    made = start(**chats, **{f"{vendor}_format": style})
     made.post(group(*(alert(number=number) for number in range(60))))
     pages = until(
-        lambda: [texts for texts in [robots.shown("wecom")] if texts and f"（{len(texts)}/{len(texts)}）" in texts[-1]]
+        lambda: [texts for texts in [robots.shown(vendor)] if texts and f"（{len(texts)}/{len(texts)}）" in texts[-1]]
     )[0]
     assert len(pages) > 1
+    assert {one["msgtype"] for one in robots.messages(vendor)} == {style}
+    assert pages[0].startswith("### ") == (style == "markdown")
+    assert ("](http" in pages[-1]) == (style == "markdown")
     told = [int(number) for number in re.findall(r"第 (\d+) 个实例", "\n".join(pages))]
     assert told == sorted(told)
     assert not made.dead_letters()

@@ -77,6 +77,10 @@ def test_wecoms_key(robots: Robots) -> None:
         (TEXT, 0),
         ({"msgtype": "markdown", "markdown": {"text": "好"}}, 40035),
         ({"msgtype": "markdown", "markdown": {"title": "题", "text": "好" * 7000}}, 460101),
+        ({"msgtype": "text", "text": {"content": "好" * 6000}}, 0),
+        ({"msgtype": "text", "text": {"content": "好" * 7000}}, 460101),
+        ({"msgtype": "text", "text": {"content": " "}}, 40035),
+        ({"msgtype": "text", "text": {"text": "好"}}, 40035),
         ({"msgtype": "song"}, 400105),
     ],
 )

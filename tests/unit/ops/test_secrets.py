@@ -21,7 +21,7 @@ def contents(folder: Path) -> dict[str, str]:
 def test_all_are_made_once_and_readable_by_their_owner_alone(folder: Path) -> None:
     assert secrets.ensure((), folder) == list(secrets.NAMES)
     first = contents(folder)
-    assert set(first) == {*secrets.NAMES, "elasticsearch_users", "elasticsearch_users_roles"}
+    assert set(first) == {*secrets.NAMES, *secrets.GIVEN, "elasticsearch_users", "elasticsearch_users_roles"}
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
     assert len({first[name] for name in secrets.NAMES}) == len(secrets.NAMES)
@@ -37,6 +37,16 @@ def test_a_password_of_the_persons_own_stays_and_new_names_are_added(folder: Pat
     (folder / "redis").write_text("")  # a disk that was full
     assert secrets.ensure((), folder) == ["redis", "webhook"]
     assert secrets.read("elastic", folder) == "mine"
+
+
+def test_what_somebody_else_gives_is_empty_until_it_is_written_and_then_stays(folder: Path) -> None:
+    secrets.ensure((), folder)
+    assert secrets.read("smtp_password", folder) == ""
+    before = secrets.changed(folder)
+    (folder / "smtp_password").write_text("mine\n")
+    assert secrets.ensure((), folder) == []
+    assert secrets.read("smtp_password", folder) == "mine"
+    assert secrets.changed(folder) != before, "or the notifier would not be made anew"
 
 
 def test_data_made_under_a_lost_password_is_said_before_anything_is_written(folder: Path) -> None:
