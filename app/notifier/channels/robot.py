@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from typing import Any, NamedTuple
 
 import httpx
@@ -79,10 +80,9 @@ def _unexpected_status(status: int, headers: httpx.Headers) -> Refused | Unavail
         return Refused(f"HTTP {status}")
     if status != _TOO_MANY_REQUESTS:
         return Unavailable(f"HTTP {status}")
-    try:
-        pause = float(headers.get("Retry-After", "60"))
-    except ValueError:  # a date: rare enough for a minute
-        pause = 60.0
+    asked = headers.get("Retry-After", "")
+    # a minute for want of a number, as for a date, which is rare
+    pause = float(asked) if re.fullmatch("[0-9]{1,9}", asked) else 60.0
     return Unavailable("HTTP 429", min(max(pause, 1.0), _RETRY_AFTER_MAX))
 
 

@@ -24,6 +24,7 @@ class SmtpServer:
         self.envelopes: list[list[str]] = []
         self.logins: list[str] = []
         self.encrypted = 0
+        self.connections = 0
         self.port = 0
         self.tls = tls
         self._open: set[asyncio.Task[None]] = set()
@@ -36,6 +37,10 @@ class SmtpServer:
         self._thread = threading.Thread(target=self._run, args=(started,))
         self._thread.start()
         started.wait()
+
+    def let_go(self) -> None:
+        """Break off what is open, and so what hangs."""
+        self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._open])
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -58,10 +63,11 @@ class SmtpServer:
         task = asyncio.current_task()
         assert task
         self._open.add(task)
+        self.connections += 1
         try:
             await self._converse(reader, writer)
-        except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError):
-            pass  # the other side may leave at any time
+        except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the other side may leave at any time, and this one let go
         finally:
             self._open.discard(task)
             writer.close()
