@@ -4,6 +4,7 @@ import asyncio
 from typing import Literal
 
 import httpx
+from opentelemetry.instrumentation.utils import suppress_http_instrumentation
 
 from observability import get_logger
 
@@ -25,8 +26,9 @@ class Watchdog:
         if self._address is None:
             return "unset", ""
         try:
-            async with asyncio.timeout(self._timeout), self._client.stream("GET", self._address) as answer:
-                reason = f"HTTP {answer.status_code}" if answer.status_code >= _FAILURE else ""
+            with suppress_http_instrumentation():  # a span would have the address
+                async with asyncio.timeout(self._timeout), self._client.stream("GET", self._address) as answer:
+                    reason = f"HTTP {answer.status_code}" if answer.status_code >= _FAILURE else ""
         except TimeoutError:
             reason = f"no answer in {self._timeout:g} s"
         except httpx.HTTPError as error:

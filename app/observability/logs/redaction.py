@@ -29,6 +29,7 @@ _url_password = re.compile(r"(://[^/\s:@]*):[^/\s]*@|://[^/\s:@]{16,}@")  # or a
 _authorization = re.compile(r"(?i)\b(bearer|basic|digest)(\s+)[\w.~+/=:-]{6,}")
 _jwt = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?")
 _CACHED_LENGTH = 256
+_URL_SECRETS = {"key", "code", "auth", "sig", "sign", "signature"}
 _SCHEMES = ("bearer", "basic", "digest")
 _ASSIGNED = (
     *("pwd", "pan", "otp", "jwt", "cvc", "cvv", "cvn", "passw", "passphrase", "secret", "token", "credential"),
@@ -115,6 +116,20 @@ def _is_plain(value: str) -> bool:
 @lru_cache(maxsize=4_096)  # user agents, URLs and messages repeat
 def _short(value: str, lines: bool) -> str:  # noqa: FBT001 - a cache's key is positional
     return (_hidden_but_lines if lines else _hidden).sub(_escape, _redact(value))
+
+
+def url(value: str) -> str:
+    """Return an absolute URL redacted: also of what is a secret only there, as a chat robot's `key`."""
+    before, mark, query = value.partition("?")
+    pairs = [pair.partition("=") for pair in query.split("&")] if mark else []
+    shown = "&".join(
+        f"{name}{equals}{REDACTED if equals and _is_secret_in_url(name) else rest}" for name, equals, rest in pairs
+    )
+    return text(f"{before}{mark}{shown}")
+
+
+def _is_secret_in_url(name: str) -> bool:
+    return name.lower() in _URL_SECRETS or is_secret(name)
 
 
 def clean(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line a kind of value reads best
