@@ -165,3 +165,42 @@ def test_old_days_are_deleted_and_this_one_is_kept(stack: Stack) -> None:
 
 def exists(stack: Stack, index: str) -> bool:
     return requests.head(f"{stack.elasticsearch.url}/{index}", auth=stack.elasticsearch.auth, timeout=TIMEOUT).ok
+
+
+def test_a_chat_robots_password_is_in_no_trace(stack: Stack) -> None:
+    """It stands in the address that the notifier posts to, so a client span would have it."""
+    since, name = time.time_ns() // 1_000_000, f"Try{secrets.token_hex(4)}"
+    alert = {"status": "firing", "labels": {"alertname": name}, "annotations": {}, "fingerprint": secrets.token_hex(8)}
+    alert |= {"startsAt": "2026-11-24T02:03:04Z", "endsAt": "0001-01-01T00:00:00Z", "generatorURL": ""}
+    common = {"groupLabels": {"alertname": name}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": ""}
+    answer = requests.post(
+        f"{stack.url('notifier', 9095)}/api/v1/alertmanager",
+        headers={"Authorization": f"Bearer {stack.secret('webhook')}"},
+        json={"version": "4", "groupKey": name, "truncatedAlerts": 0, "status": "firing", "receiver": "webhook"}
+        | {"alerts": [alert], **common},
+        timeout=TIMEOUT,
+    )
+    assert answer.status_code == 202, answer.text
+    posted = {"bool": {"filter": [{"term": {"tags.key": "url.full"}}, {"wildcard": {"tags.value": "*/send?*"}}]}}
+    body = {
+        "size": 100,
+        "query": {
+            "bool": {
+                "filter": [
+                    {"range": {"startTimeMillis": {"gte": since}}},
+                    {"nested": {"path": "tags", "query": posted}},
+                ]
+            }
+        },
+    }
+
+    def addresses() -> list[str]:
+        hits = stack.elasticsearch.search("jaeger-span-*", body)["hits"]["hits"]
+        found = [tag["value"] for hit in hits for tag in hit["_source"]["tags"] if tag["key"] == "url.full"]
+        assert {urlsplit(one).path for one in found} == {"/cgi-bin/webhook/send", "/robot/send"}
+        return found
+
+    for address in eventually(addresses, within=30, what="the spans of both chats"):
+        query = parse_qs(urlsplit(address).query)
+        assert {query.get("key", query.get("access_token"))[0]} == {"[REDACTED]"}, address
+        assert query.get("sign", ["[REDACTED]"]) == ["[REDACTED]"], address
