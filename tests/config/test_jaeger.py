@@ -83,6 +83,14 @@ def test_it_listens_beyond_its_own_container() -> None:
     assert endpoints == [f"0.0.0.0:{port}" for port in (4317, 4318, 14268, 8889, 13133)]
 
 
+def test_one_node_gets_one_shard_a_day_and_no_replica() -> None:
+    """The product's default of 5 shards and 1 replica leaves a single node yellow, with ten shards more each day."""
+    indices = CONFIG["extensions"]["jaeger_storage"]["backends"]["elasticsearch"]["elasticsearch"]["indices"]
+    assert set(indices) == {"spans", "services", "dependencies", "sampling"}
+    for name, index in indices.items():
+        assert (index["shards"], index["replicas"], index["rollover_frequency"]) == (1, 0, "day"), name
+
+
 def test_jaeger_in_parts_does_what_the_one_did() -> None:
     parts = {name: yaml.safe_load((ROOT / f"jaeger/split/{name}.yaml").read_text()) for name in SPLIT}
     assert parts["collector"]["connectors"]["spanmetrics"] == CONFIG["connectors"]["spanmetrics"]

@@ -3,13 +3,17 @@
 from typing import Annotated, Literal, Self
 
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
-from pydantic import AnyUrl, Field, FilePath, SecretStr, field_validator, model_validator
+from pydantic import AnyUrl, BeforeValidator, Field, FilePath, SecretStr, field_validator, model_validator
 
 from observability.settings import Settings
 
 _Endpoint = AnyUrl | None
 _Seconds = Annotated[float, Field(gt=0)]
 _Limit = Annotated[int, Field(ge=0)] | None
+_Flag = Annotated[
+    Literal["true", "false"] | None, BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
+]
+"""As the specification has it: the SDK takes 1, yes and a slip of the pen for false, which here would mean TLS."""
 Sampler = Literal[
     "always_on",
     "always_off",
@@ -36,8 +40,15 @@ class TraceSettings(Settings):
     otel_exporter_otlp_traces_compression: Literal["none", "gzip", "deflate"] | None = None
     otel_exporter_otlp_certificate: FilePath | None = None
     otel_exporter_otlp_traces_certificate: FilePath | None = None
+    otel_exporter_otlp_client_key: FilePath | None = None
+    otel_exporter_otlp_traces_client_key: FilePath | None = None
+    otel_exporter_otlp_client_certificate: FilePath | None = None
+    otel_exporter_otlp_traces_client_certificate: FilePath | None = None
+    otel_exporter_otlp_insecure: _Flag = None
+    otel_exporter_otlp_traces_insecure: _Flag = None
     # how a vendor's endpoint is told who sends
     otel_exporter_otlp_headers: SecretStr | None = None
+    otel_exporter_otlp_traces_headers: SecretStr | None = None
     otel_traces_sampler: Sampler = "parentbased_always_on"
     otel_traces_sampler_arg: Annotated[float, Field(ge=0, le=1)] = 1.0
     otel_propagators: str = "tracecontext,baggage"
@@ -46,6 +57,7 @@ class TraceSettings(Settings):
     otel_bsp_max_queue_size: Annotated[int, Field(ge=1)] = 2048
     otel_bsp_max_export_batch_size: Annotated[int, Field(ge=1)] = 512
     otel_bsp_schedule_delay: Annotated[int, Field(ge=1, description="Milliseconds.")] = 5000
+    otel_bsp_export_timeout: Annotated[int, Field(ge=1, description="Milliseconds.")] = 30_000
 
     otel_attribute_value_length_limit: _Limit = None
     otel_attribute_count_limit: _Limit = None
@@ -53,6 +65,8 @@ class TraceSettings(Settings):
     otel_span_attribute_count_limit: _Limit = None
     otel_span_event_count_limit: _Limit = None
     otel_span_link_count_limit: _Limit = None
+    otel_event_attribute_count_limit: _Limit = None
+    otel_link_attribute_count_limit: _Limit = None
 
     @field_validator("otel_exporter_otlp_endpoint", "otel_exporter_otlp_traces_endpoint")
     @classmethod
@@ -61,7 +75,7 @@ class TraceSettings(Settings):
             raise ValueError("must start with http:// or https://")
         return value
 
-    @field_validator("otel_resource_attributes", "otel_exporter_otlp_headers")
+    @field_validator("otel_resource_attributes", "otel_exporter_otlp_headers", "otel_exporter_otlp_traces_headers")
     @classmethod
     def _pairs(cls, value: str | SecretStr | None) -> str | SecretStr | None:
         text = value.get_secret_value() if isinstance(value, SecretStr) else value or ""

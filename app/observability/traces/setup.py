@@ -39,8 +39,9 @@ def configure(service: str, version: str | None = None) -> None:
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("OTEL_SERVICE_NAME", service)
-    if settings.otel_exporter_otlp_headers:  # it may have come from a file, which the SDK does not read
-        os.environ["OTEL_EXPORTER_OTLP_HEADERS"] = settings.otel_exporter_otlp_headers.get_secret_value()
+    for name in ("otel_exporter_otlp_headers", "otel_exporter_otlp_traces_headers"):
+        if headers := getattr(settings, name):  # they may have come from a file, which the SDK does not read
+            os.environ[name.upper()] = headers.get_secret_value()
     ours = not isinstance(trace.get_tracer_provider(), TracerProvider)
     if ours:
         OpenTelemetryDistro().configure()

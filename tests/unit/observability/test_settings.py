@@ -6,12 +6,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from opentelemetry.sdk import environment_variables
 from pydantic import Field, SecretStr
 
 from observability.faults import FaultSettings
 from observability.settings import LogSettings, Settings, read_settings
 from observability.traces.settings import TraceSettings
 
+# The SDK's variables of other signals, and of Python's SDK alone, which the specification does not know.
+NOT_OF_TRACES = ("METRIC", "LOG", "BLRP", "PROMETHEUS", "ZIPKIN", "PYTHON", "EXPERIMENTAL", "CONFIG_FILE")
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -66,6 +69,11 @@ def test_a_secret_is_read_from_its_file(monkeypatch: pytest.MonkeyPatch, tmp_pat
             TraceSettings,
             "OTEL_EXPORTER_OTLP_HEADERS: must be key=value pairs",
         ),
+        ({"OTEL_EXPORTER_OTLP_TRACES_HEADERS": "a"}, TraceSettings, "OTEL_EXPORTER_OTLP_TRACES_HEADERS: must be key"),
+        ({"OTEL_EXPORTER_OTLP_INSECURE": "yes"}, TraceSettings, "OTEL_EXPORTER_OTLP_INSECURE: Input should be 'true'"),
+        ({"OTEL_EXPORTER_OTLP_CLIENT_KEY": "/nowhere"}, TraceSettings, "OTEL_EXPORTER_OTLP_CLIENT_KEY: Path does not"),
+        ({"OTEL_BSP_EXPORT_TIMEOUT": "30s"}, TraceSettings, "OTEL_BSP_EXPORT_TIMEOUT: Input should be a valid"),
+        ({"OTEL_LINK_ATTRIBUTE_COUNT_LIMIT": "-1"}, TraceSettings, "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT: Input should be"),
         ({"OTEL_SPAN_EVENT_COUNT_LIMIT": "few"}, TraceSettings, "OTEL_SPAN_EVENT_COUNT_LIMIT: Input should be a valid"),
         ({"OTEL_BSP_MAX_QUEUE_SIZE": "10"}, TraceSettings, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE: must not be more than"),
     ],
@@ -120,3 +128,10 @@ def test_a_service_with_a_wrong_value_does_not_start(tmp_path: Path, service: st
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith(f"{name}: Input should be ")
     assert done.stderr.count("\n") == 1
+
+
+def test_no_variable_of_traces_that_the_sdk_reads_goes_unchecked() -> None:
+    names = {name for name in vars(environment_variables) if name.startswith("OTEL_")}
+    of_traces = {name for name in names if not any(word in name for word in NOT_OF_TRACES)}
+    assert of_traces - {name.upper() for name in TraceSettings.model_fields} == set()
+    assert len(of_traces) > 20

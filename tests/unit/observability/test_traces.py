@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 import time
+import timeit
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent import futures
 from pathlib import Path
@@ -224,10 +225,8 @@ def test_off_it_costs_nothing_to_speak_of() -> None:
     @traced("x", order_id="1")
     def work() -> None: ...
 
-    started = time.process_time()
-    for _ in range(10_000):
-        work()
-    assert (time.process_time() - started) / 10_000 < 50e-6
+    # the best of some: whatever else the machine does is not meant; a sampled request costs four times as much
+    assert min(timeit.repeat(work, number=2_000, repeat=10, timer=time.process_time)) / 2_000 < 5e-6
     assert not trace.get_current_span().get_span_context().is_valid
 
 
@@ -403,7 +402,8 @@ def test_spans_are_light_unless_only_the_sdks_know_what_is_set(
     assert sink[0].attributes["x"] == ({"user.id"} if limited else {"order.id", "user.id"})
 
 
-def test_a_header_for_the_endpoint_may_come_from_a_file(tmp_path: Path, sink: tuple[Sink, str]) -> None:
+@pytest.mark.parametrize("variable", ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"])
+def test_a_header_for_the_endpoint_may_come_from_a_file(variable: str, tmp_path: Path, sink: tuple[Sink, str]) -> None:
     (tmp_path / "headers").write_text("api-key=secret-of-the-file\n")
     code = """
         import observability
@@ -412,7 +412,7 @@ def test_a_header_for_the_endpoint_may_come_from_a_file(tmp_path: Path, sink: tu
             pass
         observability.shutdown(5)
     """
-    run(code, sink[1], OTEL_EXPORTER_OTLP_HEADERS_FILE=str(tmp_path / "headers"))
+    run(code, sink[1], **{f"{variable}_FILE": str(tmp_path / "headers")})
     assert sink[0].headers["api-key"] == "secret-of-the-file"
 
 
