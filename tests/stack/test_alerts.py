@@ -11,6 +11,7 @@ from clients import Prometheus, Stack, eventually
 # Series that only come to be by the event that they count, each with the event.
 BY_EVENT = {
     "otelcol_exporter_enqueue_failed_spans_total",  # a full queue before the storage
+    "otelcol_processor_tail_sampling_sampling_trace_dropped_too_early_total",  # a rush, if thinned out
 }
 
 EXPRESSIONS = {rule.get("alert") or rule["record"]: str(rule["expr"]) for rule in alerts.rules()}

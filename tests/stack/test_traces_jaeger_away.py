@@ -141,10 +141,35 @@ def test_what_elasticsearch_refuses_is_counted(stack: Stack) -> None:
         )
 
 
+def test_what_is_dropped_before_its_decision_is_counted(stack: Stack) -> None:
+    """JaegerSpansDropped rests on it: more traces at once than tail sampling holds, and errors are lost, too."""
+    began, sent, held = time.time_ns(), 100, 10
+    spans = [
+        {"traceId": secrets.token_hex(16), "spanId": secrets.token_hex(8), "name": "one of many", "kind": 2}
+        | {"startTimeUnixNano": str(began), "endTimeUnixNano": str(began + 1)}
+        for _ in range(sent)
+    ]
+    small = f"--config=yaml:processors::tail_sampling::num_traces: {held}"
+    settings = {"TRACES_KEPT_PERCENT": "0", "TRACES_DECISION_WAIT": "1s"}
+    with beside(stack, "jaeger", small, ports=[16686, 4318], settings=settings, ready="/api/services") as jaeger:
+        for span in spans:
+            scopes = {"resourceSpans": [{"resource": {}, "scopeSpans": [{"spans": [span]}]}]}
+            assert requests.post(f"{jaeger.http(4318).url}/v1/traces", json=scopes, timeout=10).ok
+
+        def counted() -> bool:
+            text = jaeger.read("http://127.0.0.1:8888/metrics")
+            name = "otelcol_processor_tail_sampling_sampling_trace_dropped_too_early_total"
+            assert sum(map(int, re.findall(rf"^{name}{{.*}} (\d+)$", text, re.MULTILINE))) > 0
+            return True
+
+        eventually(counted, within=20, what="dropped traces in Jaeger's own metrics")
+
+
 @pytest.mark.long
 def test_a_minute_without_jaeger_again_and_again(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
     rate, absent, pause = 60, 60, 12
     requested = len(pair.load(rate=rate, seconds=10).trace_ids)  # warm
+    last: list[str] = []
     with_it: list[float] = []
     without: list[float] = []
     for round_ in range(7):
@@ -152,13 +177,14 @@ def test_a_minute_without_jaeger_again_and_again(pair: Pair, capsys: pytest.Capt
         stopped = pair.away(absent) if gone else None
         for _ in range(3 if gone else 2):
             run = pair.load(rate=rate, seconds=absent / 3)
-            requested += len(run.trace_ids)
+            requested, last = requested + len(run.trace_ids), run.trace_ids
             assert set(run.statuses) == {"200"}, run.statuses
             (without if gone else with_it).append(run.p95)
         if stopped:
             stopped.join()
             time.sleep(pause)
     pair.settled(requested)
+    assert not [trace_id for trace_id in last if not pair.stack.jaeger.trace(trace_id)], "traces do not flow again"
     figures = {
         "p95 with Jaeger, ms": [round(1000 * seconds, 1) for seconds in with_it],
         "p95 without, ms": [round(1000 * seconds, 1) for seconds in without],

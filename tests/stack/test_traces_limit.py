@@ -18,8 +18,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 pytestmark = pytest.mark.long
 
 RATES = (1000, 4000, 8000, 12_000, 16_000, 20_000, 25_000, 30_000)
-ENOUGH = 1000  # spans a second: fifty times what the demo's customers cause
+# Spans a second, by the share of traces that is kept: half of what the guide says, for machines that are half as fast.
+ENOUGH = {"100": 10_000, "10": 2_000}
 STEP_SECONDS = 15
+UNJUDGED = "otelcol_processor_tail_sampling_sampling_trace_dropped_too_early_total"
 BATCH = 500
 PER_TRACE = 10
 LONG_AGO = 978_307_200_000_000_000  # 2001-01-01: a day, and so an index, of its own, which is deleted in the end
@@ -46,19 +48,21 @@ class Step:
     refused: int = 0
     late_seconds: float = 0.0
     stored: int = 0
+    unjudged: int = 0  # traces that tail sampling dropped because too many waited
     cpu: dict[str, float] = field(default_factory=dict)  # seconds of a processor for each second of the load
     memory_mib: int = 0  # of Jaeger, at the end of the load
 
     @property
     def kept_up(self) -> bool:
-        """Whether all of it was taken in time, and stored some seconds later."""
-        return self.refused == 0 and self.late_seconds < 1 and self.stored == self.sent
+        """Whether all of it was taken in time and judged, and what was kept of it stored some seconds later."""
+        return self.refused == 0 and self.late_seconds < 1 and self.unjudged == 0 and self.stored == self.sent
 
 
 @pytest.fixture
-def jaeger(stack: Stack) -> Iterator[Container]:
+def jaeger(stack: Stack, kept: str) -> Iterator[Container]:
     index = f"{stack.elasticsearch.url}/jaeger-span-{DAY},jaeger-service-{DAY}?ignore_unavailable=true"
-    with beside(stack, "jaeger", ports=[16686, 4317], ready="/api/services") as container:
+    settings = {"TRACES_KEPT_PERCENT": kept}
+    with beside(stack, "jaeger", ports=[16686, 4317], settings=settings, ready="/api/services") as container:
         yield container
     assert stack.elasticsearch.session.delete(index, auth=stack.elasticsearch.auth, timeout=30).ok
 
@@ -101,7 +105,7 @@ def stored(stack: Stack) -> int:
 
 def own_metric(jaeger: Container, name: str) -> float:
     text = jaeger.read("http://127.0.0.1:8888/metrics")
-    return next(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(f"{name}{{"))
+    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(f"{name}{{"))
 
 
 def cpu_seconds(stack: Stack, jaeger: Container) -> dict[str, float]:
@@ -112,8 +116,9 @@ def cpu_seconds(stack: Stack, jaeger: Container) -> dict[str, float]:
     }
 
 
-def run(stack: Stack, jaeger: Container, rate: int) -> Step:
+def run(stack: Stack, jaeger: Container, rate: int, *, all_kept: bool) -> Step:
     step, request, before, cpu = Step(rate), batch(), stored(stack), cpu_seconds(stack, jaeger)
+    unjudged = own_metric(jaeger, UNJUDGED)
     with grpc.insecure_channel(jaeger.ports[4317]) as channel:
         service = TraceServiceStub(channel)
         began = time.monotonic()
@@ -127,25 +132,29 @@ def run(stack: Stack, jaeger: Container, rate: int) -> Step:
             step.sent += BATCH
         step.late_seconds = round(time.monotonic() - began - STEP_SECONDS, 1)
     step.memory_mib = round(own_metric(jaeger, "otelcol_process_memory_rss_bytes") / 2**20)
+    step.unjudged = round(own_metric(jaeger, UNJUDGED) - unjudged)
     deadline = time.monotonic() + 10
-    while step.stored < step.sent and time.monotonic() < deadline:
+    while all_kept and step.stored < step.sent and time.monotonic() < deadline:
         time.sleep(1)
         step.stored = stored(stack) - before
+    if not all_kept:
+        step.stored = step.sent  # how many are kept is another test's, and is known only when the wait is over
     step.cpu = {
         name: round((after - cpu[name]) / STEP_SECONDS, 2) for name, after in cpu_seconds(stack, jaeger).items()
     }
     return step
 
 
-def test_one_jaeger_takes_what_the_guide_says(
-    stack: Stack, jaeger: Container, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("kept", ENOUGH)
+def test_one_jaeger_takes_at_least_half_of_what_the_guide_says(
+    stack: Stack, jaeger: Container, kept: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     best = 0
     for rate in RATES:
-        step = run(stack, jaeger, rate)
+        step = run(stack, jaeger, rate, all_kept=kept == "100")
         with capsys.disabled():
             sys.stdout.write(f"\n{step}\n")
         if not step.kept_up:
             break
         best = rate
-    assert best >= ENOUGH
+    assert best >= ENOUGH[kept]
