@@ -30,7 +30,7 @@ def rules() -> list[dict[str, Any]]:
     return [rule for path in RULE_FILES for group in load(path)["groups"] for rule in group["rules"]]
 
 
-_COMPARED = re.compile(r"(?:==|[<>]) -?\d[\d.]*(?: \* \w+)?")
+_COMPARED = re.compile(r"(?:==|[<>]) -?\d[\d.]*(?:e\d+)?(?: \* \w+)?")
 _ALERT = re.compile(r"^ +- alert: (\w+)\n((?: +#.*\n)*)", re.MULTILINE)
 
 ALERTS: dict[str, dict[str, Any]] = {rule["alert"]: rule for rule in rules() if "alert" in rule}
