@@ -1,6 +1,7 @@
 """The database: PostgreSQL, or SQLite when the shop runs alone; the same statements on both."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from sqlalchemy import DateTime, Dialect, Uuid, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 from sqlalchemy.types import TypeDecorator
 
 from observability import faults
@@ -156,7 +157,9 @@ async def insert_new(session: AsyncSession, table: type[Base], *rows: dict[str, 
 
 
 async def exhaust_pool(database: Database) -> None:
-    """Hold every connection while the fault `pool_exhaustion` runs; runs until cancelled."""
+    """Hold every connection, or their share, while the fault `pool_exhaustion` runs; runs until cancelled."""
+    pool = database.engine.pool
+    size = pool.size() if isinstance(pool, QueuePool) else 1
     held: list[AsyncConnection] = []
 
     async def take() -> None:
@@ -165,22 +168,25 @@ async def exhaust_pool(database: Database) -> None:
     taking: asyncio.Task[None] | None = None
     try:
         while True:
-            if faults.active("pool_exhaustion"):
+            share = faults.share("pool_exhaustion")
+            enough = math.ceil(share * size)
+            # the whole of it is never enough: what a request gives back is queued for, too
+            if share == 1 or len(held) < enough:
                 taking = taking or asyncio.create_task(take())  # queues for a connection like any request
                 if (await asyncio.wait([taking], timeout=_FAULT_POLL_SECONDS))[0]:
                     taking.exception()  # a queue too long is what this is for
                     taking = None
             else:
-                await _let_go(taking, held)
+                await _let_go(taking, held, enough)
                 taking = None
                 await asyncio.sleep(_FAULT_POLL_SECONDS)
     finally:
-        await _let_go(taking, held)
+        await _let_go(taking, held, 0)
 
 
-async def _let_go(taking: asyncio.Task[None] | None, held: list[AsyncConnection]) -> None:
+async def _let_go(taking: asyncio.Task[None] | None, held: list[AsyncConnection], but: int) -> None:
     if taking:
         taking.cancel()
         await asyncio.wait([taking])
-    while held:
+    while len(held) > but:
         await held.pop().close()

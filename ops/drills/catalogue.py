@@ -1,5 +1,7 @@
 """What there is to break, what each should cause, and which alerts no drill can make fire, with the reason."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ops.drills import ways
@@ -25,6 +27,17 @@ class Drill:
     """In the game day the drills of a wave run side by side: none changes what another one shows."""
     cuts_off: bool = False
     """The fault cuts off a channel, so it is undone when its alerts fire: people can hear only then."""
+
+    @property
+    def raises(self) -> frozenset[str]:
+        """Every alert that may fire of it; two drills that share one prove nothing beside each other."""
+        return frozenset(self.causes + self.silences + self.besides)
+
+
+def shared(drills: Sequence[Drill]) -> list[str]:
+    """Name the alerts that more than one of the drills may raise: one of these faults could be without any effect."""
+    counted = Counter(alert for drill in drills for alert in drill.raises)
+    return sorted(alert for alert, times in counted.items() if times > 1)
 
 
 DRILLS = {

@@ -68,7 +68,7 @@ class Played:
 
 def unexpected(wave: Sequence[Played]) -> list[str]:
     """Name what people were told of that none of the drills of a wave should cause: one fault is one message."""
-    expected = {alert for one in wave for alert in (*one.drill.causes, *one.drill.silences, *one.drill.besides)}
+    expected = {alert for one in wave for alert in one.drill.raises}
     return [alert for alert in wave[0].timeline.alerts() if alert not in expected]
 
 

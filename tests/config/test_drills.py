@@ -5,7 +5,7 @@ import re
 import pytest
 from alerts import ALERTS
 
-from ops.drills.catalogue import CANNOT, DRILLS, Drill
+from ops.drills.catalogue import CANNOT, DRILLS, Drill, shared
 
 DRILLED = {alert for drill in DRILLS.values() for alert in drill.causes + drill.silences}
 
@@ -26,6 +26,17 @@ def test_drill(drill: Drill) -> None:
 def test_reasons_are_of_alerts_and_are_reasons() -> None:
     assert set(CANNOT) <= set(ALERTS)
     assert all(len(reason) > 20 for reason in CANNOT.values())
+
+
+@pytest.mark.parametrize("wave", sorted({drill.wave for drill in DRILLS.values()}))
+def test_no_two_drills_of_a_wave_raise_the_same_alert(wave: int) -> None:
+    assert not shared([drill for drill in DRILLS.values() if drill.wave == wave])
+
+
+def test_what_is_silenced_or_besides_counts_as_raised() -> None:
+    beside = (DRILLS["errors"], DRILLS["latency"], DRILLS["pool-exhaustion"])
+    assert shared(beside) == ["HighLatency", "LowSuccessRate"]
+    assert shared((DRILLS["errors"], DRILLS["postgres-stopped"])) == ["HighErrorRate", "LowSuccessRate"]
 
 
 def test_switches_and_the_page_before_them_do_not_share_a_wave() -> None:

@@ -10,7 +10,7 @@ from observability.faults.model import Fault, FaultName, FaultSettings, FaultSto
 from observability.faults.store import RedisStore
 from observability.faults.switches import switches
 
-__all__ = ["Fault", "FaultName", "FaultSettings", "FaultStore", "active", "delay", "redis_store", "use_store"]
+__all__ = ["Fault", "FaultName", "FaultSettings", "FaultStore", "active", "delay", "redis_store", "share", "use_store"]
 
 
 def active(name: FaultName) -> bool:
@@ -22,6 +22,12 @@ def delay(name: FaultName, default: float) -> float:
     """Return the seconds of delay that the running fault asks for, `default` when it names none."""
     fault = switches.running.get(name)
     return (fault.delay if fault else None) or default
+
+
+def share(name: FaultName) -> float:
+    """Return the share that the running fault asks for, 0 while it does not run."""
+    fault = switches.running.get(name)
+    return fault.share if fault and not fault.over else 0.0
 
 
 def use_store(store: FaultStore) -> None:

@@ -20,7 +20,10 @@ FaultName = Literal[
 ]
 
 OF_THE_PROCESS: frozenset[FaultName] = frozenset({"pool_exhaustion", "log_volume_full", "memory_growth"})
-"""They hit no calls, so there is no share of them and no route."""
+"""They hit no calls, so there is no route."""
+
+WHOLE: frozenset[FaultName] = OF_THE_PROCESS - {"pool_exhaustion"}
+"""Nor is there a share of these."""
 
 DELAYED: frozenset[FaultName] = frozenset({"latency", "slow_queries"})
 """They wait for `delay`; the others have none."""
@@ -48,7 +51,7 @@ class Fault(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: FaultName
-    share: float = Field(1.0, gt=0, le=1, description="Share of the calls that are hit.")
+    share: float = Field(1.0, gt=0, le=1, description="Share of the calls that are hit, or of the pool that is taken.")
     route: str | None = Field(None, description="Template of the one route that is hit, as in the metrics' label.")
     delay: float | None = Field(None, gt=0, le=60, description="Seconds, for latency and slow_queries.")
     ends_at: float = Field(description="Unix time in seconds.")

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
-from observability.faults.model import DELAYED, LONGEST, OF_THE_PROCESS, Fault, FaultName, FaultSettings
+from observability.faults.model import DELAYED, LONGEST, OF_THE_PROCESS, WHOLE, Fault, FaultName, FaultSettings
 from observability.faults.switches import StoreAwayError, switches
 
 
@@ -19,7 +19,7 @@ class FaultRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     seconds: float = Field(60, gt=0, le=LONGEST, description="How long; then it ends by itself.")
-    share: float = Field(1.0, gt=0, le=1, description="Share of the calls that are hit.")
+    share: float = Field(1.0, gt=0, le=1, description="Share of the calls that are hit, or of the pool that is taken.")
     route: str | None = Field(None, description="Template of the one route that is hit, as in the metrics' label.")
     delay: float | None = Field(None, gt=0, le=60, description="Seconds, for latency and slow_queries.")
 
@@ -43,8 +43,10 @@ def fault_router(settings: FaultSettings) -> APIRouter:
 
     @router.put("/{name}")
     async def start_fault(name: FaultName, request: FaultRequest) -> Fault:
-        if name in OF_THE_PROCESS and (request.share < 1 or request.route):
-            raise HTTPException(422, f"{name} hits the whole process: leave share and route out")
+        if name in OF_THE_PROCESS and request.route:
+            raise HTTPException(422, f"{name} hits the whole process: leave route out")
+        if name in WHOLE and request.share < 1:
+            raise HTTPException(422, f"{name} hits the whole process: leave share out")
         if name not in DELAYED and request.delay:
             raise HTTPException(422, f"{name} delays nothing: leave delay out")
         fault = Fault(name=name, ends_at=time.time() + request.seconds, **request.model_dump(exclude={"seconds"}))

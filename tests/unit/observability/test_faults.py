@@ -80,6 +80,7 @@ async def test_the_token_is_asked_for(client: httpx.AsyncClient, headers: dict[s
         ("errors", {"delay": 1}),
         ("memory_growth", {"share": 0.5}),
         ("pool_exhaustion", {"route": "/other"}),
+        ("pool_exhaustion", {"share": 0}),
     ],
 )
 async def test_a_wrong_fault_is_refused(client: httpx.AsyncClient, name: str, body: dict[str, Any]) -> None:
@@ -114,6 +115,14 @@ async def test_a_share_is_a_share(client: httpx.AsyncClient) -> None:
     await client.put(f"{URL}/errors", headers=TOKEN, json={"share": 0.3})
     statuses = [(await client.get("/other")).status_code for _ in range(300)]
     assert 50 < statuses.count(500) < 130  # five standard deviations
+
+
+async def test_a_share_of_the_pool_is_what_the_service_asks_for(client: httpx.AsyncClient) -> None:
+    assert faults.share("pool_exhaustion") == 0
+    await client.put(f"{URL}/pool_exhaustion", headers=TOKEN, json={"share": 0.9, "seconds": 0.3})
+    assert faults.share("pool_exhaustion") == 0.9
+    await asyncio.sleep(0.35)
+    assert faults.share("pool_exhaustion") == 0
 
 
 async def test_latency_is_in_both_times(client: httpx.AsyncClient, change: Change) -> None:

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 import observability
 from observability import logs
 from observability.faults import FaultName, FaultSettings
-from observability.faults.model import OF_THE_PROCESS
+from observability.faults.model import OF_THE_PROCESS, WHOLE
 from observability.faults.store import MemoryStore
 from observability.faults.switches import switches as process
 from observability.settings import LogSettings
@@ -32,9 +32,10 @@ def test_the_catalogue_is_the_switches() -> None:
 
 def test_the_guide_describes_each_fault() -> None:
     guide = (ROOT / "docs/guides/faults.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| .* \| (yes|no) \|$", guide, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| .* \| (yes|`SHARE`|no) \|$", guide, re.MULTILINE)
     assert {name for name, _ in rows} == set(FAULTS)
-    assert {name for name, takes_share in rows if takes_share == "no"} == OF_THE_PROCESS
+    assert {name for name, takes in rows if takes == "no"} == WHOLE
+    assert {name for name, takes in rows if takes != "yes"} == OF_THE_PROCESS
 
 
 @contextmanager

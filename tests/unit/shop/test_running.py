@@ -13,7 +13,8 @@ from fastapi import FastAPI
 from redis.asyncio import Redis
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 
 from observability.metrics.reading import total
 from observability.settings import read_settings
@@ -21,7 +22,7 @@ from shop import metrics
 from shop.active_users import ActiveUsers, SeenInMemory, SeenInRedis
 from shop.app import open_redis
 from shop.cache import MemoryCache, RedisCache
-from shop.database import Base
+from shop.database import Base, Database, exhaust_pool
 from shop.dependencies import Shop
 from shop.ids import new_id
 from shop.settings import ShopSettings
@@ -92,7 +93,7 @@ async def test_the_pool_fault_takes_every_connection_and_gives_them_back(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = True
-    monkeypatch.setattr("observability.faults.active", lambda name: running and name == "pool_exhaustion")
+    monkeypatch.setattr("observability.faults.share", lambda name: float(running and name == "pool_exhaustion"))
     await asyncio.sleep(0.5)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
@@ -100,6 +101,35 @@ async def test_the_pool_fault_takes_every_connection_and_gives_them_back(
     running = False
     async with asyncio.timeout(2):
         await shop.database.ping()
+
+
+async def test_the_pool_fault_takes_its_share_and_leaves_the_rest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    share = 0.0
+    monkeypatch.setattr("observability.faults.share", lambda _: share)
+    engine = create_async_engine(
+        f"sqlite+aiosqlite:///{tmp_path / 'shop.db'}", poolclass=AsyncAdaptedQueuePool, pool_size=10, max_overflow=0
+    )
+    pool = engine.pool
+    assert isinstance(pool, QueuePool)
+    database = Database(engine)
+    fault = asyncio.create_task(exhaust_pool(database))
+
+    async def taken(connections: int) -> None:
+        async with asyncio.timeout(3):
+            while pool.checkedout() != connections:  # noqa: ASYNC110 - a pool tells nobody
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.5)
+        assert pool.checkedout() == connections, "and stays so"
+
+    for share, connections in ((0.9, 9), (1.0, 10), (0.85, 9), (0.3, 3), (0.0, 0)):
+        await taken(connections)
+        if share < 1:
+            await database.ping()
+    fault.cancel()
+    await asyncio.wait([fault])
+    await engine.dispose()
 
 
 @pytest.mark.parametrize("way", ["reading", "transaction"])
