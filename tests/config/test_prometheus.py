@@ -17,7 +17,6 @@ from alerts import (
     overview,
     reasons,
     rules,
-    runbook_queries,
     thresholds,
 )
 from tools import Tool
@@ -217,29 +216,6 @@ def test_elasticsearchs_disk_is_told_of_before_its_watermarks() -> None:
 def test_the_shops_alerts_work_alone() -> None:
     """People copy this one file."""
     assert load(PROMETHEUS / "tests/ecommerce_rules.yml")["rule_files"] == ["../ecommerce_rules.yml"]
-
-
-@pytest.mark.parametrize("path", sorted(RUNBOOKS.glob("*.md")), ids=lambda path: path.stem)
-def test_runbook(path: Path) -> None:
-    assert path.stem in ALERTS, "a runbook without an alert"
-    text = path.read_text(encoding="utf-8")
-    assert text.startswith(f"# {path.stem}：{ALERTS[path.stem]['annotations']['summary']}\n")
-    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
-    assert headings == ["含义", "影响", "诊断", "处置"]
-    assert runbook_queries(path), "the first thing to look at"
-    for other in re.findall(r"\]\((\w+)\.md\)", text):
-        assert other in ALERTS, f"a link to {other}"
-
-
-def test_every_query_of_every_runbook_is_promql(tool: Tool, tmp_path: Path) -> None:
-    groups = []
-    for path in sorted(RUNBOOKS.glob("*.md")):
-        records = [{"record": f"runbook:query:{n}", "expr": query} for n, query in enumerate(runbook_queries(path))]
-        groups.append({"name": path.stem, "rules": records})
-    (tmp_path / "queries.yml").write_text(yaml.safe_dump({"groups": groups}, width=10_000), encoding="utf-8")
-    done = tool("prometheus", "promtool", "check", "rules", "--lint=none", "queries.yml", folder=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert len(groups) == len(ALERTS)
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,14 @@
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from tools import Tool
+from tools import Tool, lint
 
 ROOT = Path(__file__).resolve().parents[2]
-SHELLCHECK = Path(sys.executable).with_name("shellcheck")
 TRACKED = subprocess.run(
     ["git", "-c", "safe.directory=*", "ls-files"],  # whoever owns the checkout
     cwd=ROOT,
@@ -41,25 +39,6 @@ EXCEPTIONS = {
     },
     "rsyslog/healthcheck.sh": {"SC2015": "`continue` is meant for either failure"},
 }
-
-
-def lint(text: str, shell: str, folder: Path = ROOT, exclude: tuple[str, ...] = ()) -> str:
-    """What ShellCheck says of it; for `sh` that is POSIX, whatever bash or ksh have beyond it is an error."""
-    done = subprocess.run(
-        [
-            *(SHELLCHECK, f"--shell={shell}", "--format=gcc", "--external-sources"),
-            f"--source-path={folder}",
-            # mounted or made at run time: cannot be followed
-            *(f"--exclude={','.join(('SC1091', *exclude))}", "-"),
-        ],
-        input=text,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode in {0, 1}, done.stderr
-    return done.stdout
 
 
 def test_only_these_need_bash() -> None:

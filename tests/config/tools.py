@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +12,7 @@ import yaml
 from ops import dotenv
 
 ROOT = Path(__file__).resolve().parents[2]
+SHELLCHECK = Path(sys.executable).with_name("shellcheck")
 
 
 class Tool(Protocol):
@@ -52,3 +54,22 @@ def run(
     # docker's own failures: no engine, no image, no such program
     assert done.returncode not in {125, 126, 127}, f'{done.stderr.strip()}; "make images" gets the images'
     return done
+
+
+def lint(text: str, shell: str, folder: Path = ROOT, exclude: tuple[str, ...] = ()) -> str:
+    """What ShellCheck says of it; for `sh` that is POSIX, whatever bash or ksh have beyond it is an error."""
+    done = subprocess.run(
+        [
+            *(SHELLCHECK, f"--shell={shell}", "--format=gcc", "--external-sources"),
+            f"--source-path={folder}",
+            # mounted or made at run time: cannot be followed
+            *(f"--exclude={','.join(('SC1091', *exclude))}", "-"),
+        ],
+        input=text,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in {0, 1}, done.stderr
+    return done.stdout
