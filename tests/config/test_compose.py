@@ -194,6 +194,20 @@ def test_each_exception_says_why(setting: str) -> None:
     assert not bare, f"without a reason: {bare}"
 
 
+def test_the_memory_guide_has_every_service_and_its_limit() -> None:
+    guide, machines = ((ROOT / f"docs/guides/{name}.md").read_text(encoding="utf-8") for name in ("memory", "machines"))
+    lines = re.findall(r"^\| `([\w-]+)`[^|]*\|(.+)\|$", guide, re.MULTILINE)
+    rows = {name: [cell.strip() for cell in cells.split("|")] for name, cells in lines}
+    limits = {name: int(service["mem_limit"]) for name, service in services().items() if name not in ONE_SHOTS}
+    assert {name: int(cells[3]) * 2**20 for name, cells in rows.items()} == limits
+    measured = re.search(r"^\| \*\*all\*\* \| \*\*\d+\*\* \| \*\*(\d+)\*\*", guide, re.MULTILINE)
+    assert measured
+    estimated = [int(found[1]) for cells in rows.values() if (found := re.match(r"about (\d+): an estimate", cells[1]))]
+    everything = (int(measured[1]) + sum(estimated) - int(rows["rsyslog"][1])) / 2**10
+    assert f"all of it at about {everything:.1f} GiB" in guide.replace("\n", " ")
+    assert f"the stack takes about {everything:.1f} (an estimate)" in machines
+
+
 def test_make_urls_knows_every_published_port() -> None:
     published = {(name, port["target"]) for name, service in services().items() for port in service.get("ports", [])}
     assert set(urls._ROWS) == published
