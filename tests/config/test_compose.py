@@ -123,6 +123,17 @@ def test_a_mirror_serves_every_image_and_every_base() -> None:
             assert service["image"].startswith(mirror), name
 
 
+@pytest.mark.parametrize("path", sorted(ROOT.glob("*/Dockerfile")), ids=lambda path: path.parent.name)
+def test_a_base_is_pinned_or_says_why_it_floats(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    bases = re.findall(r"^FROM \$\{REGISTRY\}(\S+)", text, re.MULTILINE)
+    assert bases
+    for base in bases:
+        assert re.search(r":v?\d+(\.\d+){2}", base) or f"# {base} floats" in text, (
+            f"{base} is no release, without a reason"
+        )
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ONE_SHOTS])
 def test_health_is_checked_from_inside(name: str) -> None:
     service = services()[name]
