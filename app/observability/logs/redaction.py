@@ -120,12 +120,13 @@ def _short(value: str, lines: bool) -> str:  # noqa: FBT001 - a cache's key is p
 
 def url(value: str) -> str:
     """Return an absolute URL redacted: also of what is a secret only there, as a chat robot's `key`."""
-    before, mark, query = value.partition("?")
-    pairs = [pair.partition("=") for pair in query.split("&")] if mark else []
+    before, mark, after = value.partition("?")
+    pairs = [pair.partition("=") for pair in after.split("&")] if mark else []
     shown = "&".join(
-        f"{name}{equals}{REDACTED if equals and _is_secret_in_url(name) else rest}" for name, equals, rest in pairs
+        f"{name}{equals}{REDACTED if equals and _is_secret_in_url(unquote_plus(name)) else rest}"
+        for name, equals, rest in pairs
     )
-    return text(f"{before}{mark}{shown}")
+    return f"{text(before)}{mark}{query(shown)}"
 
 
 def _is_secret_in_url(name: str) -> bool:

@@ -66,6 +66,8 @@ async def test_the_address_is_written_without_its_secrets(address: str, spans: A
         ("https://h/p?", "https://h/p?"),
         ("https://h/p?a=1&KEY=x&b=", "https://h/p?a=1&KEY=[REDACTED]&b="),
         ("https://h/p?api-key=x%26y&idempotency_key=1", "https://h/p?api-key=[REDACTED]&idempotency_key=1"),
+        ("https://h/p?access%5Ftoken=x", "https://h/p?access%5Ftoken=[REDACTED]"),
+        ("https://h/p?next=token%3Dabcdef", "https://h/p?next=token=[REDACTED]"),
         ("https://u:p@h/p?code=x", "https://u:[REDACTED]@h/p?code=[REDACTED]"),
     ],
 )
