@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import Counter
 
 import observability
-from observability import get_logger, traced
+from observability import bind_user, get_logger, traced
 from payments_gateway.decisions import decline_code, latency_seconds
 from payments_gateway.schemas import Charge, ChargeRequest
 from payments_gateway.settings import GatewaySettings
@@ -62,6 +62,8 @@ async def charge(wanted: ChargeRequest, request: Request, idempotency_key: Key) 
     store: ChargeStore = request.app.state.store
     settings: GatewaySettings = request.app.state.settings
     fingerprint = _fingerprint(wanted)
+    if wanted.customer_id is not None:
+        bind_user(str(wanted.customer_id))
     with traced("chargeCard", order_id=str(wanted.order_id), amount_cents=wanted.amount_cents) as span:
         entry = await store.find(idempotency_key)
         if entry is None:

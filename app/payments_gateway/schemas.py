@@ -12,6 +12,7 @@ class ChargeRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     order_id: UUID
+    customer_id: UUID | None = None  # whose order it is, for whoever looks into the gateway's lines and spans
     amount_cents: Annotated[int, Field(gt=0, le=10**12, examples=[12900])]
     currency: Literal["CNY"]
     card_number: Annotated[SecretStr, Field(min_length=12, max_length=19, examples=["4242424242424242"])]

@@ -148,15 +148,19 @@ def test_every_log_line_carries_the_ids(stack: Stack, told: list[Told], traces: 
                 assert line.get("userId") == one.user_id, line
 
 
-def test_the_gateways_log_lines_carry_the_trace_of_their_payment(stack: Stack, told: list[Told]) -> None:
+def test_the_gateways_log_lines_carry_the_trace_and_the_user_of_their_payment(stack: Stack, told: list[Told]) -> None:
     charged = {"paid", "declined", "declined once more"}
-    wanted = {one.answer.trace_id for one in told if one.outcome in charged}
+    wanted = {one.answer.trace_id: one.user_id for one in told if one.outcome in charged}
 
     def all_there() -> bool:
         lines = lines_of(stack, "trace_id", sorted(wanted))
-        charges = Counter(line["trace_id"] for line in lines if line["logger"] == "payments_gateway.api")
+        of_gateway = [line for line in lines if line["service"] == "payments-gateway"]
+        for line in of_gateway:
+            if line["meta"].get("event") != "request.started":  # see above
+                assert line.get("userId") == wanted[line["trace_id"]], line
+        charges = Counter(line["trace_id"] for line in of_gateway if line["logger"] == "payments_gateway.api")
         assert set(charges.values()) == {1}, charges
-        return set(charges) == wanted
+        return set(charges) == set(wanted)
 
     eventually(all_there, within=30, what="one line of the gateway for each charge")
 

@@ -12,6 +12,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from observability import get_logger
+from observability.context import current
 from observability.settings import read_settings
 from payments_gateway.api import create_api
 from payments_gateway.settings import GatewaySettings
@@ -51,8 +52,10 @@ class PaymentGateway:
 
     async def charge(self, payment_id: UUID, order_id: UUID, amount_cents: int, card: Card) -> Charge:
         """Charge the card once for this payment; raise GatewayUnavailable when no answer could be had."""
+        request = current()
         body = {
             "order_id": str(order_id),
+            "customer_id": request.user_id if request else None,
             "amount_cents": amount_cents,
             "currency": "CNY",
             "card_number": card.card_number.get_secret_value(),
