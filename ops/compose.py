@@ -10,6 +10,7 @@ from ops.console import OpsError
 from ops.shell import ROOT, run, tail
 
 EVERY_PROFILE = ("--profile", "*")
+_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,12 @@ def images(resolved: dict[str, Any]) -> dict[str, str]:
 
 def containers(*profiles: str) -> list[Container]:
     """List the project's containers, stopped ones too."""
-    asked = run(command(*profiles, "ps", "--all", "--format", "json"))
+    for _ in range(_TRIES):
+        asked = run(command(*profiles, "ps", "--all", "--format", "json"))
+        if (
+            "No such container" not in asked.stderr
+        ):  # compose lists first and looks at each then: one was removed meanwhile
+            break
     if asked.returncode != 0:
         raise OpsError(
             "docker compose ps failed", "is the Docker engine still there? make doctor", tail(asked.stderr, 3)
