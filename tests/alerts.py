@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
-from ops.drills.catalogue import CANNOT, DRILLS  # noqa: E402 - where it is a program nobody else has set the path
+from ops.drills.catalogue import CANNOT, DRILLS, UNHEARD  # noqa: E402 - where it is a program nobody else has set the path
 
 PROMETHEUS = ROOT / "prometheus"
 RULE_FILES = [PROMETHEUS / "ecommerce_rules.yml", *sorted(PROMETHEUS.glob("rules/*.yml"))]
@@ -55,7 +55,10 @@ def thresholds(alert: dict[str, Any]) -> list[str]:
 def _drill(name: str) -> str:
     drills = [drill.name for drill in DRILLS.values() if name in drill.causes]
     silenced = [f"{drill.name} (silenced)" for drill in DRILLS.values() if name in drill.silences]
-    return f"none: {CANNOT[name]}" if name in CANNOT else ", ".join(drills + silenced)
+    if name in CANNOT:
+        return f"none: {CANNOT[name]}"
+    found = ", ".join(drills + silenced)
+    return f"{found}; heard in none: {UNHEARD[name]}" if name in UNHEARD else found
 
 
 def overview() -> str:

@@ -1,4 +1,4 @@
-"""What there is to break, what each should cause, and which alerts no drill can make fire, with the reason."""
+"""What there is to break, what each should cause, and which alerts no drill brings to people, with the reason."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -238,6 +238,12 @@ DRILLS = {
         Drill("cpu", "every CPU is busy", ways.BUSY, ("HostCpuHigh",), wave=14),
     )
 }
+
+UNHEARD = {
+    "HighErrorRate": "over 5 % of 5xx is under 95 % of success: LowSuccessRate fires too, and speaks for both",
+    "TraceSpansDropped": "a Jaeger that is well has to refuse spans for five minutes: too much load for a drill",
+}
+"""Alerts that a drill makes fire and that nobody hears of there: another one explains them."""
 
 CANNOT = {
     "ConversionCollapsed": "it compares half an hour with the day before: the shop would be broken for most of an hour",

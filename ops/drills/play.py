@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ops import compose, engine, order, up
 from ops.console import OpsError, item, say, step
 from ops.drills import table
-from ops.drills.catalogue import CANNOT, DRILLS, Drill
+from ops.drills.catalogue import CANNOT, DRILLS, UNHEARD, Drill
 from ops.drills.stage import Stage, here
 from ops.drills.timeline import CHANNELS, Step, Timeline
 from ops.shell import BUILD
@@ -109,13 +109,16 @@ def drill() -> int:
 
 
 def listing() -> list[str]:
-    """Give a line or two for each drill, and for each alert that has none."""
+    """Give a line or two for each drill, and one for each alert that none brings to people."""
     lines = ["make drill FAULT=name[,name…] or FAULT=all; each is undone at its end"]
     for one in DRILLS.values():
         silenced = f", which silences {', '.join(one.silences)}" if one.silences else ""
         lines += [f"  {one.name:<22}{one.what}", f"  {'':<22}→ {', '.join(one.causes)}{silenced}"]
-    lines.append("Alerts that no drill can cause:")
-    lines += [f"  {alert:<22}{why}" for alert, why in CANNOT.items()]
+    for title, alerts in (
+        ("Alerts that nobody hears of in any drill, since another one speaks for them:", UNHEARD),
+        ("Alerts that no drill can cause:", CANNOT),
+    ):
+        lines += [title, *(f"  {alert:<28}{why}" for alert, why in alerts.items())]
     return lines
 
 

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 PATH = ROOT / "docs" / "drills.md"
 
-_HEAD = ("drill", "alert", "pending", "firing", *CHANNELS, "undone", "told it is over", "silenced", "date, machine")
+HEAD = ("drill", "alert", "pending", "firing", *CHANNELS, "undone", "told it is over", "silenced", "date, machine")
 _INTRO = """# Drills
 
 What `make drill` measured at full length: seconds from the fault until each step, and from its end until the last
 channel had told so. `make drill FAULT=name`, a list of names or `all` writes rows; a drill that is played again
-replaces its own. `make drill` alone lists what each one breaks, and why some alerts have none.
+replaces its own. `make drill` alone lists what each one breaks, and why some alerts have none, or none that is heard.
 
 """
 
@@ -64,7 +64,7 @@ def record(played: Sequence["Played"], path: Path = PATH) -> None:
 
 
 def _table(body: Sequence[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(row)} |" for row in (_HEAD, ["---"] * len(_HEAD), *body)]
+    return [f"| {' | '.join(row)} |" for row in (HEAD, ["---"] * len(HEAD), *body)]
 
 
 def _read(path: Path) -> list[list[str]]:
