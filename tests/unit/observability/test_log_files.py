@@ -194,7 +194,27 @@ def test_a_full_queue_drops_and_counts_and_nobody_waits(tmp_path: Path, change: 
     assert 80 <= change("log_lines_dropped_total", reason="queue_full") <= 90
 
 
-async def test_the_loop_does_not_wait_for_the_disk(lines: Any) -> None:
+async def test_the_loop_does_not_wait_for_the_disk(lines: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, stuck, goes_on = RotatingFile.write, threading.Event(), threading.Event()
+
+    def slow(file: RotatingFile, block: list[bytes]) -> int:
+        stuck.set()
+        if not goes_on.wait(5):
+            goes_on.set()  # or each line would wait
+        return write(file, block)
+
+    monkeypatch.setattr(RotatingFile, "write", slow)
+    get_logger("x").info("at 0")
+    assert await asyncio.to_thread(stuck.wait, 2)
+    for number in range(1, 100):
+        get_logger("x").error(f"at {number}")
+        await asyncio.sleep(0.001)
+    assert not goes_on.is_set(), "a line waited for the disk"
+    goes_on.set()
+    assert [line["message"] for line in lines()] == [f"at {number}" for number in range(100)]
+
+
+async def test_a_disk_with_room_again_is_written_again(lines: Any, capfd: Any) -> None:
     Writer.failure = OSError(errno.ENOSPC, "full")
     try:
         get_logger("x").info("goes to stderr")
@@ -203,6 +223,7 @@ async def test_the_loop_does_not_wait_for_the_disk(lines: Any) -> None:
         Writer.failure = None
     get_logger("x").info("goes to the file")
     assert [line["message"] for line in lines()] == ["goes to the file"]
+    assert [orjson.loads(line)["message"] for line in capfd.readouterr().err.splitlines()] == ["goes to stderr"]
 
 
 def test_a_block_larger_than_the_file_is_split_at_lines(tmp_path: Path) -> None:

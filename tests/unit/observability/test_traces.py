@@ -81,7 +81,7 @@ async def test_one_server_span_with_current_names_and_a_child(
     client: httpx.AsyncClient, spans: Any, lines: Any
 ) -> None:
     headers = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01", "baggage": "tenant=acme", "user-agent": "tester"}
-    response = await client.get("/orders/o7?token=abc", headers=headers)
+    response = await client.get("/orders/o7?token=abc&next=%2F%3Fpwd%3Dabc", headers=headers)
     assert response.json() == {"tenant": "acme", "trace": TRACE}
     child, server = spans.get_finished_spans()
     assert (server.name, server.kind, f"{server.parent.span_id:016x}") == (
@@ -94,7 +94,7 @@ async def test_one_server_span_with_current_names_and_a_child(
         "http.response.status_code": 200,
         "http.route": "/orders/{order_id}",
         "url.path": "/orders/o7",
-        "url.query": "token=[REDACTED]",
+        "url.query": "token=[REDACTED]&next=/?pwd=[REDACTED]",
         "url.scheme": "http",
         "network.protocol.version": "1.1",
         "server.address": "test",

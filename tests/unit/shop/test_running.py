@@ -1,6 +1,8 @@
 """Start, health, settings and the numbers: what operators rely on."""
 
 import asyncio
+import errno
+import json
 import math
 from pathlib import Path
 from uuid import UUID
@@ -11,11 +13,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from fastapi import FastAPI
 from redis.asyncio import Redis
+from settling import settled
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 
+from observability.logs.writer import Writer
+from observability.metrics.logs import lines_dropped
 from observability.metrics.reading import total
 from observability.settings import read_settings
 from shop import metrics
@@ -26,7 +31,7 @@ from shop.database import Base, Database, exhaust_pool
 from shop.dependencies import Shop
 from shop.ids import new_id
 from shop.settings import ShopSettings
-from tests.unit.shop.conftest import Customer
+from tests.unit.shop.conftest import GOOD_CARD, Customer
 
 NOBODY_LISTENS = 9
 
@@ -48,6 +53,49 @@ async def test_says_which_part_is_missing(http: httpx.AsyncClient, shop: Shop) -
     assert missing.json()["parts"]["database"] == "ok"
     assert "ConnectionError" in missing.json()["parts"]["cache"]
     assert (await http.get("/healthz")).status_code == 200
+
+
+async def test_sells_while_its_log_volume_is_full(
+    customer: Customer,
+    product_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    stderr: list[str] = []
+
+    def told(lines: list[str], order: str) -> list[str]:
+        """What the lines tell of the order."""
+        return [json.loads(line)["message"].replace(order, "ID") for line in lines if order in line]
+
+    def in_file(order: str) -> list[str]:
+        return told((tmp_path / "logs/combined.log").read_text(encoding="utf-8").splitlines(), order)
+
+    def on_stderr(order: str) -> list[str]:
+        stderr.extend(capfd.readouterr().err.splitlines())
+        return told(stderr, order)
+
+    async def sell() -> str:
+        order = await customer.order(product_id)
+        paid = await customer.post(f"/orders/{order['id']}/payment", GOOD_CARD)
+        assert (paid.status_code, paid.json()["status"]) == (200, "paid")
+        return str(order["id"])
+
+    last = "POST /api/v1/orders/ID/payment 200"
+    usual = await sell()
+    assert await settled(lambda: last in in_file(usual))
+    assert on_stderr(usual) == []
+    stderr.clear()
+    dropped = total(lines_dropped, reason="write_error")
+    with monkeypatch.context() as full:
+        full.setattr(Writer, "failure", OSError(errno.ENOSPC, "full"))
+        meanwhile = await sell()
+        assert await settled(lambda: last in on_stderr(meanwhile))
+    assert on_stderr(meanwhile) == in_file(usual)
+    assert in_file(meanwhile) == []
+    assert total(lines_dropped, reason="write_error") == dropped + len(stderr)
+    afterwards = await sell()
+    assert await settled(lambda: in_file(afterwards) == in_file(usual))
 
 
 async def test_sells_without_its_cache(
