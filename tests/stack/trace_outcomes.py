@@ -65,6 +65,17 @@ OUTCOMES = {
         ecommerce-api        client INSERT notifications
         """,
     ),
+    "put into the cart": outcome(
+        200,
+        """
+        ecommerce-api    server PUT /api/v1/cart/items/{product_id}
+        ecommerce-api      internal putCartItem
+        ecommerce-api        client SELECT products
+        ecommerce-api        client INSERT cart_items
+        ecommerce-api        client SELECT cart_items
+        ecommerce-api        client SELECT products
+        """,
+    ),
     "repeated with its key": outcome(
         201,
         """
@@ -160,6 +171,19 @@ OUTCOMES = {
         ecommerce-api        client SELECT order_items
         """,
     ),
+    "paid, asked again with its key": outcome(
+        200,
+        """
+        ecommerce-api    server POST /api/v1/orders/{order_id}/payment
+        ecommerce-api      internal processPayment
+        ecommerce-api        client SELECT payments
+        ecommerce-api        client SELECT orders
+        ecommerce-api        client SELECT order_items
+        ecommerce-api        client SELECT payments
+        ecommerce-api        client SELECT orders
+        ecommerce-api        client SELECT order_items
+        """,
+    ),
     "declined": outcome(
         402,
         """
@@ -250,6 +274,14 @@ OUTCOMES = {
         ecommerce-api        internal updateOrderStatus
         ecommerce-api          client UPDATE orders
         ecommerce-api          client INSERT order_transitions
+        """,
+    ),
+    "a payment has no outcome yet": outcome(
+        409,
+        """
+        ecommerce-api    server POST /api/v1/orders/{order_id}/payment
+        ecommerce-api      internal processPayment -PaymentInProgress
+        ecommerce-api        client SELECT payments
         """,
     ),
     "completed": outcome(

@@ -59,7 +59,7 @@ class Teller:
 
 def from_a_cart(teller: Teller) -> None:
     for product in teller.products[:2]:
-        teller.customer.request("PUT", f"/cart/items/{product}", {"quantity": 1})
+        teller.note("put into the cart", teller.customer.request("PUT", f"/cart/items/{product}", {"quantity": 1}))
     teller.note("created from a cart of two", teller.customer.request("POST", "/orders"))
     teller.note("empty cart", teller.customer.request("POST", "/orders"))
 
@@ -75,7 +75,9 @@ def repeated(teller: Teller) -> None:
 
 
 def completed(teller: Teller) -> None:
-    order = teller.paid()
+    order, key = teller.created(), uuid4().hex
+    teller.note("paid", teller.customer.pay(order, key=key))
+    teller.note("paid, asked again with its key", teller.customer.pay(order, key=key))
     teller.note("paid already, or cancelled", teller.customer.pay(order))
     teller.step("completed", order, "completion")
     teller.step("cancelled when paid", order, "cancellation")
@@ -143,6 +145,7 @@ def tell(stack: Stack) -> list[Told]:
         orders = {teller: teller.created() for teller in tellers}
         with _gateway_away():
             everywhere(lambda teller: teller.note("the gateway is away", teller.customer.pay(orders[teller])))
+            everywhere(lambda teller: teller.note("a payment has no outcome yet", teller.customer.pay(orders[teller])))
     return [told for teller in tellers for told in teller.told]
 
 
