@@ -21,6 +21,7 @@ from alerts import (
 )
 from tools import Tool
 
+from observability.metrics.http import DURATION_BUCKETS
 from ops import scale_rules
 
 CONFIG = load(PROMETHEUS / "prometheus.yml")
@@ -211,6 +212,13 @@ def test_elasticsearchs_disk_is_told_of_before_its_watermarks() -> None:
     limits = [int(mark.removesuffix("gb")) * 2**30 for mark in marks] + [float(limit) for limit in told]
     assert len(limits) == 4
     assert limits == sorted(limits)
+
+
+def test_the_bounds_of_latency_are_buckets_of_the_shop() -> None:
+    """Of a bucket that is not there nothing is over any bound, and the objective is for ever met."""
+    bounds = re.findall(r'le="([^"]+)"', " ".join(str(rule["expr"]) for rule in rules()))
+    assert len(bounds) == 2
+    assert set(bounds) <= {str(bound) for bound in DURATION_BUCKETS}
 
 
 def test_the_shops_alerts_work_alone() -> None:
