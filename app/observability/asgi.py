@@ -16,7 +16,6 @@ from observability.context import Asked, Matched, RequestContext, request_contex
 from observability.faults import injection
 from observability.faults.switches import switches
 from observability.ids import uuid7
-from observability.logs import redaction
 from observability.logs.pipeline import pipeline
 from observability.logs.shape import LEVELS
 from observability.metrics.http import CLIENT_CLOSED_REQUEST, Trace, in_progress, new_series, series
@@ -224,9 +223,5 @@ class HttpRequest(RequestContext):
 
 
 def _request_id(given: bytes) -> str:
-    """Return the client's id when it is well-formed and no secret, a new one otherwise."""
-    if _REQUEST_ID(given):
-        known = given.decode()
-        if redaction.text(known) == known:
-            return known
-    return uuid7()
+    """Return the client's id when it is well-formed, a new one otherwise."""
+    return given.decode() if _REQUEST_ID(given) else uuid7()
